@@ -1,0 +1,297 @@
+//! AArch64 (AAPCS64): stack switching for ELF and Mach-O.
+//!
+//! The contract is in `README.md` beside this file. Addresses grow upwards in the pictures; a stack grows down.
+//!
+//! ## Suspended
+//!
+//! ```text
+//!            base -> +-----------------------+
+//!                    | root: return address  |  Control: two words
+//!         control -> | sp -------------------+---+
+//!                    +-----------------------+   |
+//!                    |  the closure          |   |
+//!                    ~  frames of the user   ~   |
+//!                    |  the suspending one   |   |
+//!                    +-----------------------+   |
+//!                    | (padding)             |   |
+//!                    | address to resume at  |   |
+//!                    | x29                   |   |
+//!                    | x19                   | <-+
+//!                    +-----------------------+
+//! ```
+//!
+//! ## Running
+//!
+//! ```text
+//!     the resumer's stack                     the coroutine's
+//!                                             base -> +-----------------------+
+//!     ~  frames of the resumer  ~                     | root: return address  |
+//!     +-------------------------+          control -> | sp -------------------+--+
+//!     | (padding)               |                     +-----------------------+  |
+//!     | x19                     |                     ~  frames, the first of  ~  |
+//!     | return address          |  } a frame          |  them with x29 =       |  |
+//!     | x29                     |  } record           |  control               |  |
+//!     +-------------------------+ <---------------------------------------------+
+//! ```
+//!
+//! `control` is itself a frame record, (`sp`, `root`): a walk over frame pointers goes from the coroutine's first
+//! frame through `control` to the record on the resumer's stack. For a walk by DWARF, `root_frame` says the same in
+//! call frame information.
+//!
+//! ## Fresh
+//!
+//! ```text
+//!            base -> +-----------------------+
+//!                    | root                  |
+//!         control -> | sp -------------------+---+
+//!                    +-----------------------+   |
+//!                    ~  the closure, aligned ~   |
+//!                    +-----------------------+   |
+//!                    | closure               |   |
+//!                    | entry                 |   |
+//!                    | (padding)             |   |  Fresh
+//!                    | root_frame            |   |
+//!                    | (padding, two words)  | <-+
+//!                    +-----------------------+
+//! ```
+//!
+//! ## Registers at each switch
+//!
+//! | register | into the coroutine | out of it |
+//! | --- | --- | --- |
+//! | x0 | the word | the word |
+//! | x1 | control | `Status`: control when suspending, so nothing needs to be loaded |
+//! | x2 | what to throw, or null | - |
+//! | x3 | the coroutine's stack pointer | - |
+//! | x30 | where to return to in the resumer | the same, for `ret` |
+//! | x19, x29 | saved by hand: LLVM does not take them as clobbers | |
+//! | d8 to d15 | callee-saved, so declared as clobbers: the compiler spills the live ones | |
+//! | x18 | the platform's where it is reserved, else clobbered: `clobber_abi` knows | |
+//! | all others | clobbered: the compiler spills what is live, and only that | |
+//!
+//! Each address that is called indirectly is a BTI landing pad (`hint #34` is `bti c`; older processors skip it).
+//! Return addresses are not signed. FPCR is neither saved nor restored, as with any function call.
+
+use core::arch::{asm, naked_asm};
+use core::ffi::c_void;
+use core::mem::size_of;
+use core::ptr::NonNull;
+
+use super::{Control, Entry, Status, Word};
+
+/// Stacks are aligned to this many bytes whenever the stack pointer is used: the processor checks it.
+pub(crate) const STACK_ALIGNMENT: usize = 16;
+
+/// What the top of a fresh coroutine's stack looks like to [`root_frame`], which takes it off.
+#[repr(C)]
+struct Fresh {
+    x19_x29: [usize; 2],
+    resume_at: unsafe extern "C" fn(),
+    padding: usize,
+    entry: Entry,
+    closure: *mut c_void,
+}
+
+const _: () = assert!(size_of::<Fresh>() == 48 && size_of::<Control>() == 16);
+
+/// Makes a stack ready for its first [`resume`], which will call `entry(word, control, closure)`.
+///
+/// # Safety
+///
+/// `base` and `top` are aligned to [`STACK_ALIGNMENT`]; the 16 bytes below `base` and the 64 bytes below `top` are
+/// writable and unused, and so is everything that `entry` will need below that. `top` is at most `base - 16`.
+#[inline]
+pub(crate) unsafe fn prepare(
+    base: *mut c_void,
+    top: *mut c_void,
+    entry: Entry,
+    closure: *mut c_void,
+) -> NonNull<Control> {
+    // SAFETY: the caller vouches for the memory below `top`.
+    let fresh = unsafe { top.cast::<Fresh>().sub(1) };
+    // SAFETY: as above; 16-byte alignment of `top` and of Fresh's size make it aligned.
+    unsafe { fresh.write(Fresh { x19_x29: [0; 2], resume_at: root_frame, padding: 0, entry, closure }) };
+    // SAFETY: the caller vouches for the memory below `base`.
+    let control = unsafe { base.cast::<Control>().sub(1) };
+    // SAFETY: as above. `root_frame` fills in `root`.
+    unsafe { control.write(Control { sp: fresh.cast::<c_void>().into(), root: core::ptr::null::<c_void>().into() }) };
+    // SAFETY: it is inside the stack's memory, so it isn't null.
+    unsafe { NonNull::new_unchecked(control) }
+}
+
+/// The frame at the root of every coroutine: entered once by the first [`resume`], never returned from, and for as
+/// long as the coroutine lives the place where unwinders learn how to go on in the resumer.
+#[unsafe(naked)]
+unsafe extern "C" fn root_frame() {
+    naked_asm!(
+        ".cfi_startproc",
+        // gdb refuses a backtrace whose frames don't grow one way, which depends on where the two stacks happen to
+        // lie. It makes an exception for signal frames. Darwin's unwinder refuses signal frames, and has no gdb.
+        #[cfg(not(target_vendor = "apple"))]
+        ".cfi_signal_frame",
+        "hint #34",
+        // x0: the word; x1: control; x3: our stack pointer, at Fresh; x30: the return address. We are still on the
+        // resumer's stack: x29 and x30 make a frame record.
+        "stp x29, x30, [sp, #-32]!",
+        "str x19, [sp, #16]",
+        "mov x4, sp",
+        "adr x30, 2f",
+        "stp x4, x30, [x1]",
+        // The first frame's x29 is the record in the control block.
+        "mov x29, x1",
+        // The CFA, that is the resumer's stack pointer as it is outside the `asm!` of `resume`, is
+        // *(u64 *)x29 + 32: the bytes are DW_CFA_def_cfa_expression (0x0f), 5 bytes long: DW_OP_breg29 x29+0
+        // (0x8d 0), DW_OP_deref (0x06), DW_OP_plus_uconst 32 (0x23 0x20).
+        ".cfi_escape 0x0f, 5, 0x8d, 0x00, 0x06, 0x23, 0x20",
+        // Below it: the words that this function stored there.
+        ".cfi_offset x19, -16",
+        ".cfi_offset x30, -24",
+        ".cfi_offset x29, -32",
+        "ldp x16, x2, [x3, #32]",
+        "add sp, x3, #48",
+        // Not a call: the return predictor has one entry for the `blr` that came here, and the `ret` of the first
+        // `suspend` is to take that one. By way of x16 a branch may land on `bti c`.
+        "br x16",
+        // A signal frame is looked up at this very address, not one before: so it must be inside the function.
+        "2:",
+        "brk #1",
+        ".cfi_endproc",
+    )
+}
+
+/// Switches into the coroutine, until it suspends itself or finishes.
+///
+/// # Safety
+///
+/// `control` is that of a fresh or suspended coroutine, on the thread that its frames expect. `throw` is null if it
+/// is fresh.
+#[inline(always)]
+pub(crate) unsafe fn resume(control: NonNull<Control>, word: Word, throw: *mut c_void) -> (Word, Status) {
+    let (out, status);
+    // SAFETY: the other side pushes x19, x29 and x30 on this stack and takes them off again before it comes back;
+    // every other register is declared as clobbered.
+    unsafe {
+        asm!(
+            "ldr x3, [x1]",
+            "ldr x4, [x3, #16]",
+            // Pairs with the `ret` in `suspend` or `finish`.
+            "blr x4",
+            // Coming out of a signal frame, an unwinder looks at the return address itself: keep it in this block.
+            "nop",
+            inlateout("x0") word => out,
+            inlateout("x1") control.as_ptr() => status,
+            in("x2") throw,
+            lateout("x20") _, lateout("x21") _, lateout("x22") _, lateout("x23") _, lateout("x24") _,
+            lateout("x25") _, lateout("x26") _, lateout("x27") _, lateout("x28") _,
+            lateout("d8") _, lateout("d9") _, lateout("d10") _, lateout("d11") _,
+            lateout("d12") _, lateout("d13") _, lateout("d14") _, lateout("d15") _,
+            clobber_abi("C"),
+        );
+    }
+    (out, Status(status))
+}
+
+/// Switches back to the resumer, until the next [`resume`]: gives its word and what it throws.
+///
+/// Always inlined: its `ret` takes the return predictor's entry of the `blr` in [`resume`], so no call may lie
+/// between a resumption and the next suspension in the code that is to be fast.
+///
+/// # Safety
+///
+/// `control` is that of the coroutine that is running, and the code that calls this runs on top of it: on its
+/// stack, or on one that its frames lent out and still wait for.
+#[inline(always)]
+pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *mut c_void) {
+    let (out, throw);
+    // SAFETY: sp, x19 and x29 come back as they were, and every other register is declared as clobbered.
+    unsafe {
+        asm!(
+            "stp x19, x29, [sp, #-32]!",
+            "adr x30, 2f",
+            "str x30, [sp, #16]",
+            "ldr x3, [x1]",
+            "mov x4, sp",
+            "str x4, [x1]",
+            "ldr x19, [x3, #16]",
+            "ldp x29, x30, [x3]",
+            "add sp, x3, #32",
+            "ret",
+            // The next `resume` calls this, as `root_frame` was called: see there.
+            "2:",
+            "hint #34",
+            "stp x29, x30, [sp, #-32]!",
+            "str x19, [sp, #16]",
+            "mov x4, sp",
+            "str x4, [x1]",
+            "ldp x19, x29, [x3]",
+            "add sp, x3, #32",
+            inlateout("x0") word => out,
+            inlateout("x1") control.as_ptr() => _,
+            lateout("x2") throw,
+            lateout("x20") _, lateout("x21") _, lateout("x22") _, lateout("x23") _, lateout("x24") _,
+            lateout("x25") _, lateout("x26") _, lateout("x27") _, lateout("x28") _,
+            lateout("d8") _, lateout("d9") _, lateout("d10") _, lateout("d11") _,
+            lateout("d12") _, lateout("d13") _, lateout("d14") _, lateout("d15") _,
+            clobber_abi("C"),
+        );
+    }
+    (out, throw)
+}
+
+/// Switches back to the resumer for good.
+///
+/// # Safety
+///
+/// As for [`suspend`]; and nothing on the coroutine's stack is used again, but for what `word` leads to, which the
+/// resumer reads before it lets go of the stack.
+#[inline(always)]
+pub(crate) unsafe fn finish(control: NonNull<Control>, word: Word, status: Status) -> ! {
+    // SAFETY: the resumer finds its stack as `suspend` would have left it.
+    unsafe {
+        asm!(
+            "ldr x3, [x2]",
+            "str xzr, [x2]",
+            "ldr x19, [x3, #16]",
+            "ldp x29, x30, [x3]",
+            "add sp, x3, #32",
+            "ret",
+            in("x2") control.as_ptr(),
+            in("x0") word,
+            in("x1") status.0,
+            options(noreturn),
+        )
+    }
+}
+
+/// Calls `function(argument)` with the stack pointer at `base`, and comes back.
+///
+/// # Safety
+///
+/// `base` is aligned to [`STACK_ALIGNMENT`], and below it is as much unused, writable memory as `function` needs.
+/// `function` does not unwind.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_on_stack(
+    argument: *mut c_void,
+    base: *mut c_void,
+    function: unsafe extern "C" fn(*mut c_void),
+) {
+    naked_asm!(
+        ".cfi_startproc",
+        #[cfg(not(target_vendor = "apple"))]
+        ".cfi_signal_frame",
+        "hint #34",
+        "stp x29, x30, [sp, #-16]!",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset x30, -8",
+        ".cfi_offset x29, -16",
+        "mov x29, sp",
+        ".cfi_def_cfa_register x29",
+        "mov sp, x1",
+        "blr x2",
+        "mov sp, x29",
+        "ldp x29, x30, [sp], #16",
+        ".cfi_def_cfa sp, 0",
+        "ret",
+        ".cfi_endproc",
+    )
+}

@@ -1,0 +1,278 @@
+//! x86-64, System V: stack switching for ELF and Mach-O.
+//!
+//! The contract is in `README.md` beside this file. Addresses grow upwards in the pictures; a stack grows down.
+//!
+//! ## Suspended
+//!
+//! ```text
+//!            base -> +-----------------------+
+//!                    | root: return address  |  Control: two words
+//!         control -> | sp -------------------+---+
+//!                    +-----------------------+   |
+//!                    |  the closure          |   |
+//!                    ~  frames of the user   ~   |
+//!                    |  the suspending one   |   |
+//!                    +-----------------------+   |
+//!                    | rbp                   |   |
+//!                    | rbx                   |   |
+//!                    | address to resume at  | <-+
+//!                    +-----------------------+
+//! ```
+//!
+//! ## Running
+//!
+//! ```text
+//!     the resumer's stack                     the coroutine's
+//!                                             base -> +-----------------------+
+//!     ~  frames of the resumer  ~                     | root: return address  |
+//!     +-------------------------+          control -> | sp -------------------+--+
+//!     | rbx                     |                     +-----------------------+  |
+//!     | return address          |  } a frame          ~  frames, the first of  ~  |
+//!     | rbp                     |  } record           |  them with rbp =       |  |
+//!     +-------------------------+ <-----------------------  control            |--+
+//!                                                     +-----------------------+
+//! ```
+//!
+//! `control` is itself a frame record, (`sp`, `root`): a walk over frame pointers goes from the coroutine's first
+//! frame through `control` to the record on the resumer's stack. For a walk by DWARF, `root_frame` says the same in
+//! call frame information.
+//!
+//! ## Fresh
+//!
+//! ```text
+//!            base -> +-----------------------+
+//!                    | root                  |
+//!         control -> | sp -------------------+---+
+//!                    +-----------------------+   |
+//!                    ~  the closure, aligned ~   |
+//!                    +-----------------------+   |
+//!                    | closure               |   |
+//!                    | entry                 |   |  Fresh
+//!                    | (padding)             |   |
+//!                    | root_frame            | <-+
+//!                    +-----------------------+
+//! ```
+//!
+//! ## Registers at each switch
+//!
+//! | register | into the coroutine | out of it |
+//! | --- | --- | --- |
+//! | rdi | the word | the word |
+//! | rsi | control | `Status`: control when suspending, so nothing needs to be loaded |
+//! | rdx | what to throw, or null | - |
+//! | rax | the coroutine's stack pointer | - |
+//! | rbx, rbp | saved by hand: LLVM does not take them as clobbers | |
+//! | all others | clobbered: the compiler spills what is live, and only that | |
+//!
+//! MXCSR and the x87 control word are neither saved nor restored, as with any function call: LLVM treats code that
+//! runs with altered control words as undefined anyway.
+
+use core::arch::{asm, naked_asm};
+use core::ffi::c_void;
+use core::mem::size_of;
+use core::ptr::NonNull;
+
+use super::{Control, Entry, Status, Word};
+
+/// Stacks are aligned to this many bytes at every call.
+pub(crate) const STACK_ALIGNMENT: usize = 16;
+
+/// What the top of a fresh coroutine's stack looks like to [`root_frame`], which takes it off.
+#[repr(C)]
+struct Fresh {
+    resume_at: unsafe extern "C" fn(),
+    padding: usize,
+    entry: Entry,
+    closure: *mut c_void,
+}
+
+const _: () = assert!(size_of::<Fresh>() == 32 && size_of::<Control>() == 16);
+
+/// Makes a stack ready for its first [`resume`], which will call `entry(word, control, closure)`.
+///
+/// # Safety
+///
+/// `base` and `top` are aligned to [`STACK_ALIGNMENT`]; the 16 bytes below `base` and the 64 bytes below `top` are
+/// writable and unused, and so is everything that `entry` will need below that. `top` is at most `base - 16`.
+#[inline]
+pub(crate) unsafe fn prepare(
+    base: *mut c_void,
+    top: *mut c_void,
+    entry: Entry,
+    closure: *mut c_void,
+) -> NonNull<Control> {
+    // SAFETY: the caller vouches for the memory below `top`.
+    let fresh = unsafe { top.cast::<Fresh>().sub(1) };
+    // SAFETY: as above; 16-byte alignment of `top` and of Fresh's size make it aligned.
+    unsafe { fresh.write(Fresh { resume_at: root_frame, padding: 0, entry, closure }) };
+    // SAFETY: the caller vouches for the memory below `base`.
+    let control = unsafe { base.cast::<Control>().sub(1) };
+    // SAFETY: as above. `root_frame` fills in `root`.
+    unsafe { control.write(Control { sp: fresh.cast::<c_void>().into(), root: core::ptr::null::<c_void>().into() }) };
+    // SAFETY: it is inside the stack's memory, so it isn't null.
+    unsafe { NonNull::new_unchecked(control) }
+}
+
+/// The frame at the root of every coroutine: entered once by the first [`resume`], never returned from, and for as
+/// long as the coroutine lives the place where unwinders learn how to go on in the resumer.
+#[unsafe(naked)]
+unsafe extern "C" fn root_frame() {
+    naked_asm!(
+        ".cfi_startproc",
+        // gdb refuses a backtrace whose frames don't grow one way, which depends on where the two stacks happen to
+        // lie. It makes an exception for signal frames. Darwin's unwinder refuses signal frames, and has no gdb.
+        #[cfg(not(target_vendor = "apple"))]
+        ".cfi_signal_frame",
+        // rdi: the word; rsi: control; rax: our stack pointer, at Fresh. We are still on the resumer's stack, and
+        // the `call` has just pushed the return address: with rbp it makes a frame record.
+        "push rbp",
+        "mov [rsi], rsp",
+        "lea rcx, [rip + 2f]",
+        "mov [rsi + 8], rcx",
+        // The first frame's rbp is the record in the control block.
+        "mov rbp, rsi",
+        // The CFA, that is the resumer's stack pointer as it is outside the `asm!` of `resume`, is
+        // *(u64 *)rbp + 24: the bytes are DW_CFA_def_cfa_expression (0x0f), 5 bytes long: DW_OP_breg6 rbp+0
+        // (0x76 0), DW_OP_deref (0x06), DW_OP_plus_uconst 24 (0x23 0x18).
+        ".cfi_escape 0x0f, 5, 0x76, 0x00, 0x06, 0x23, 0x18",
+        // Below it: the three words that `resume` and this function pushed there.
+        ".cfi_offset rbx, -8",
+        ".cfi_offset rip, -16",
+        ".cfi_offset rbp, -24",
+        "mov r8, [rax + 16]",
+        "mov rdx, [rax + 24]",
+        "lea rsp, [rax + 32]",
+        // Not a `call`: the return predictor has one entry for the `call` that came here, and the `ret` of the first
+        // `suspend` is to take that one.
+        "push rcx",
+        "jmp r8",
+        // A signal frame is looked up at this very address, not one before: so it must be inside the function.
+        "2:",
+        "ud2",
+        ".cfi_endproc",
+    )
+}
+
+/// Switches into the coroutine, until it suspends itself or finishes.
+///
+/// # Safety
+///
+/// `control` is that of a fresh or suspended coroutine, on the thread that its frames expect. `throw` is null if it
+/// is fresh.
+#[inline(always)]
+pub(crate) unsafe fn resume(control: NonNull<Control>, word: Word, throw: *mut c_void) -> (Word, Status) {
+    let (out, status);
+    // SAFETY: the other side leaves on this stack what it found on it, keeps rbx and rbp as the two `pop`s show, and
+    // every other register is declared as clobbered.
+    unsafe {
+        asm!(
+            "push rbx",
+            "mov rax, [rsi]",
+            // Pairs with the `ret` in `suspend` or `finish`.
+            "call [rax]",
+            "pop rbx",
+            inlateout("rdi") word => out,
+            inlateout("rsi") control.as_ptr() => status,
+            in("rdx") throw,
+            lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    (out, Status(status))
+}
+
+/// Switches back to the resumer, until the next [`resume`]: gives its word and what it throws.
+///
+/// Always inlined: its `ret` takes the return predictor's entry of the `call` in [`resume`], so no call may lie
+/// between a resumption and the next suspension in the code that is to be fast.
+///
+/// # Safety
+///
+/// `control` is that of the coroutine that is running, and the code that calls this runs on top of it: on its
+/// stack, or on one that its frames lent out and still wait for.
+#[inline(always)]
+pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *mut c_void) {
+    let (out, throw);
+    // SAFETY: rsp comes back as it was, rbx and rbp are popped as pushed, and every other register is declared as
+    // clobbered.
+    unsafe {
+        asm!(
+            "push rbp",
+            "push rbx",
+            "lea rax, [rip + 2f]",
+            "push rax",
+            "mov rax, [rsi]",
+            "mov [rsi], rsp",
+            "mov rsp, rax",
+            "pop rbp",
+            "ret",
+            // The next `resume` calls this, as `root_frame` was called: see there.
+            "2:",
+            "push rbp",
+            "mov [rsi], rsp",
+            "lea rsp, [rax + 8]",
+            "pop rbx",
+            "pop rbp",
+            inlateout("rdi") word => out,
+            inlateout("rsi") control.as_ptr() => _,
+            lateout("rdx") throw,
+            lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    (out, throw)
+}
+
+/// Switches back to the resumer for good.
+///
+/// # Safety
+///
+/// As for [`suspend`]; and nothing on the coroutine's stack is used again, but for what `word` leads to, which the
+/// resumer reads before it lets go of the stack.
+#[inline(always)]
+pub(crate) unsafe fn finish(control: NonNull<Control>, word: Word, status: Status) -> ! {
+    // SAFETY: the resumer finds its stack as `suspend` would have left it.
+    unsafe {
+        asm!(
+            "mov rsp, [rdx]",
+            "mov qword ptr [rdx], 0",
+            "pop rbp",
+            "ret",
+            in("rdx") control.as_ptr(),
+            in("rdi") word,
+            in("rsi") status.0,
+            options(noreturn),
+        )
+    }
+}
+
+/// Calls `function(argument)` with the stack pointer at `base`, and comes back.
+///
+/// # Safety
+///
+/// `base` is aligned to [`STACK_ALIGNMENT`], and below it is as much unused, writable memory as `function` needs.
+/// `function` does not unwind.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_on_stack(
+    argument: *mut c_void,
+    base: *mut c_void,
+    function: unsafe extern "C" fn(*mut c_void),
+) {
+    naked_asm!(
+        ".cfi_startproc",
+        #[cfg(not(target_vendor = "apple"))]
+        ".cfi_signal_frame",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "mov rsp, rsi",
+        "call rdx",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_endproc",
+    )
+}

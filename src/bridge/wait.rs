@@ -1,0 +1,164 @@
+//! From a future to its value.
+
+use core::fmt;
+use core::future::{Future, IntoFuture};
+use core::pin::pin;
+use core::task::{Context, Poll};
+
+use super::block;
+use super::running;
+
+/// Gives the value of a future, to a plain function.
+///
+/// Inside [`as_async`](crate::as_async) the function is suspended while the future is pending, with all that has
+/// called it, and the thread goes on with other work. A future that is ready at once costs no switch. Outside of any
+/// coroutine the thread is parked until the future is ready, as by any `block_on`.
+///
+/// A future that waits in turn, in a callback say, is fine: the whole stack is suspended. So is waiting in a closure, an
+/// iterator, a destructor, or a callback from C.
+///
+/// # Panics
+///
+/// With the panic of the future. With a payload of mixio's own, to unwind the function, if its [`AsAsync`] is dropped
+/// while this waits. Where it can't wait, as [`WaitError`] says: [`try_wait`] gives that as an error.
+///
+/// [`AsAsync`]: crate::AsAsync
+///
+/// # Example
+///
+/// ```
+/// use mixio::{as_async, wait};
+///
+/// fn total(items: &[u64]) -> u64 {
+///     items.iter().map(|item| wait(price(*item))).sum()
+/// }
+///
+/// async fn price(item: u64) -> u64 {
+///     smol::Timer::after(std::time::Duration::from_millis(item)).await;
+///     10 * item
+/// }
+///
+/// assert_eq!(smol::block_on(as_async(|| total(&[1, 2, 3]))), 60);
+/// assert_eq!(total(&[1]), 10); // the same function, on a thread of its own
+/// ```
+#[inline(always)]
+#[track_caller]
+pub fn wait<F: IntoFuture>(future: F) -> F::Output {
+    match try_wait(future) {
+        Ok(value) => value,
+        Err(error) => cannot_wait(error),
+    }
+}
+
+/// As [`wait`], with an error where that would panic because it can't wait.
+///
+/// # Errors
+///
+/// [`WaitError`] says which there are. The future is dropped then; it may have been polled once.
+///
+/// # Panics
+///
+/// With the panic of the future, and to unwind the function if its [`AsAsync`](crate::AsAsync) is dropped.
+///
+/// # Example
+///
+/// ```
+/// use mixio::{WaitError, try_wait};
+///
+/// struct Session;
+///
+/// impl Drop for Session {
+///     fn drop(&mut self) {
+///         match try_wait(async { "goodbye" }) {
+///             Ok(farewell) => println!("{farewell}"),
+///             Err(error) => eprintln!("the session was not closed properly: {error}"),
+///         }
+///     }
+/// }
+/// # drop(Session);
+/// ```
+#[inline(always)]
+pub fn try_wait<F: IntoFuture>(future: F) -> Result<F::Output, WaitError> {
+    let mut future = pin!(future.into_future());
+    let waker = running::ambient_waker();
+    loop {
+        let polled_in = running::poll();
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Ok(value);
+        }
+        let Some(yielder) = running::yielder() else {
+            return Ok(block::block_on(future));
+        };
+        if running::is_cancelled() && std::thread::panicking() {
+            // This is a destructor: it can't be unwound, as other code is when it is suspended now.
+            return Err(WaitError::Cancelled);
+        }
+        // If the poll was itself interrupted, by a `wait` within it, then parts of the future may have been polled
+        // with a waker that the executor has forgotten: it is polled again at once, with the new one.
+        if polled_in == running::poll() {
+            // SAFETY: it is that of the coroutine on top of which we run.
+            unsafe { yielder.as_ref() }.suspend(());
+        }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn cannot_wait(error: WaitError) -> ! {
+    panic!("cannot wait: {error}")
+}
+
+/// Whether this runs inside [`as_async`](crate::as_async), so that [`wait`] would suspend rather than park the thread.
+///
+/// ```
+/// use mixio::{as_async, in_coroutine};
+///
+/// assert!(!in_coroutine());
+/// assert!(smol::block_on(as_async(in_coroutine)));
+/// ```
+pub fn in_coroutine() -> bool {
+    running::yielder().is_some()
+}
+
+/// Why it can't [`wait`] here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The [`AsAsync`](crate::AsAsync) is being dropped: this is a destructor on its stack, and the future isn't ready
+    /// at once. Nobody will poll it again, so there is nothing to wait for.
+    Cancelled,
+}
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WaitError::Cancelled => {
+                "the `AsAsync` that this runs in is being dropped, and the future is not ready at once; a destructor \
+                 that runs then can use `try_wait`"
+            }
+        })
+    }
+}
+
+impl core::error::Error for WaitError {}
+
+/// [`wait`] as a method of every future.
+///
+/// ```
+/// use mixio::FutureExt as _;
+///
+/// assert_eq!(async { 6 * 7 }.wait(), 42);
+/// ```
+pub trait FutureExt: IntoFuture {
+    /// As [`wait`](crate::wait), also for panics.
+    #[inline(always)]
+    #[track_caller]
+    fn wait(self) -> Self::Output
+    where
+        Self: Sized,
+    {
+        wait(self)
+    }
+}
+
+impl<F: IntoFuture> FutureExt for F {}

@@ -1,0 +1,590 @@
+//! Coroutines: functions that can be suspended anywhere in their calls and resumed where they left off.
+//!
+//! [`Coroutine`] and [`Yielder`] are the two sides of a switch; [`ScopedCoroutine`] is for closures that borrow. Names
+//! and meaning are those of the crate corosensei, so that a user of it moves by changing an import.
+
+mod on_stack;
+mod scoped;
+mod unwind;
+mod word;
+mod yielder;
+
+use core::ffi::c_void;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
+
+use crate::arch::{self, Control, STACK_ALIGNMENT, Status, Word};
+use crate::stack::Stack;
+#[cfg(feature = "std")]
+use crate::stack::{DefaultStack, StackError};
+use unwind::Payload;
+use word::{decode, encode};
+
+pub use on_stack::on_stack;
+pub use scoped::{ScopedCoroutine, ScopedCoroutineRef};
+pub use yielder::Yielder;
+
+/// What resuming a coroutine gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CoroutineResult<Yield, Return> {
+    /// The coroutine suspended itself with this value, and can be resumed.
+    Yield(Yield),
+    /// The coroutine's function returned this value: it has finished.
+    Return(Return),
+}
+
+impl<Yield, Return> CoroutineResult<Yield, Return> {
+    /// The value it suspended with, if it did.
+    pub fn as_yield(self) -> Option<Yield> {
+        match self {
+            CoroutineResult::Yield(value) => Some(value),
+            CoroutineResult::Return(_) => None,
+        }
+    }
+
+    /// The value it returned, if it did.
+    pub fn as_return(self) -> Option<Return> {
+        match self {
+            CoroutineResult::Yield(_) => None,
+            CoroutineResult::Return(value) => Some(value),
+        }
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(feature = "std")] {
+        /// Declares a type over a stack, which is [`DefaultStack`] where there is one.
+        macro_rules! over_stack {
+            ($(#[$meta:meta])* $vis:vis struct $name:ident<$($lifetime:lifetime,)? $($param:ident),*> $body:tt) => {
+                $(#[$meta])*
+                $vis struct $name<$($lifetime,)? $($param,)* S: Stack = DefaultStack> $body
+            };
+        }
+    } else {
+        /// Declares a type over a stack, which the user brings.
+        macro_rules! over_stack {
+            ($(#[$meta:meta])* $vis:vis struct $name:ident<$($lifetime:lifetime,)? $($param:ident),*> $body:tt) => {
+                $(#[$meta])*
+                $vis struct $name<$($lifetime,)? $($param,)* S: Stack> $body
+            };
+        }
+    }
+}
+use over_stack;
+
+over_stack! {
+    /// A function on a stack of its own, which suspends itself and is resumed.
+    ///
+    /// `resume(input)` runs the function until it suspends itself or returns; values go both ways. An asymmetric,
+    /// stackful coroutine, in the words of the literature: the function may suspend from any depth of its calls, and
+    /// always returns to whoever resumed it.
+    ///
+    /// # Dropping
+    ///
+    /// Dropping a suspended coroutine unwinds it, as by [`force_unwind`](Self::force_unwind): every destructor on its
+    /// stack runs, once. Dropping one that was never resumed drops the closure. With `panic = "abort"`, and without
+    /// the feature `std`, there is no unwinding: a suspended coroutine that is dropped leaks its stack, and all that
+    /// is on it.
+    ///
+    /// # Threads
+    ///
+    /// A coroutine stays on the thread that created it, since its stack may hold anything:
+    ///
+    /// ```compile_fail,E0277
+    /// fn send<T: Send>(_: T) {}
+    /// send(mixio::Coroutine::new(|_: &mixio::Yielder<(), ()>, ()| ()));
+    /// ```
+    ///
+    /// # Borrowing
+    ///
+    /// The closure must be `'static`: a coroutine may be leaked while something borrows from its stack.
+    /// [`ScopedCoroutine`] takes closures that borrow.
+    ///
+    /// # Floating point
+    ///
+    /// A switch keeps what a function call keeps. The control words (MXCSR and the x87 control word, FPCR) are those of
+    /// the thread: who changes one sees it changed after a switch too.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use mixio::{Coroutine, CoroutineResult};
+    ///
+    /// let mut average = Coroutine::new(|yielder, mut value: f64| {
+    ///     let (mut sum, mut count) = (0.0, 0.0);
+    ///     while value.is_finite() {
+    ///         sum += value;
+    ///         count += 1.0;
+    ///         value = yielder.suspend(sum / count);
+    ///     }
+    ///     count as usize
+    /// });
+    /// assert_eq!(average.resume(1.0), CoroutineResult::Yield(1.0));
+    /// assert_eq!(average.resume(2.0), CoroutineResult::Yield(1.5));
+    /// assert_eq!(average.resume(f64::NAN), CoroutineResult::Return(2));
+    /// ```
+    pub struct Coroutine<Input, Yield, Return> {
+        /// The control block, exactly while the coroutine may be resumed: fresh or suspended.
+        suspended: Option<NonNull<Control>>,
+        /// Its stack pointer before the first resumption. It never comes back there.
+        fresh_sp: *mut c_void,
+        /// The closure, and how to drop it, for a coroutine that is never resumed.
+        closure: *mut c_void,
+        drop_closure: unsafe fn(*mut c_void),
+        /// Given back only when no frame is left on it.
+        stack: ManuallyDrop<S>,
+        // Contravariant in Input, covariant in the others.
+        marker: PhantomData<fn(Input) -> CoroutineResult<Yield, Return>>,
+        // The raw pointers make it neither Send nor Sync.
+    }
+}
+
+#[cfg(feature = "std")]
+impl<Input, Yield, Return> Coroutine<Input, Yield, Return, DefaultStack> {
+    /// A coroutine that will run `function`, on a new [`DefaultStack`].
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for a stack: [`try_new`](Self::try_new) gives an error instead. If `function` itself is
+    /// too large for the stack.
+    pub fn new<F>(function: F) -> Self
+    where
+        F: FnOnce(&Yielder<Input, Yield>, Input) -> Return + 'static,
+        Input: 'static,
+        Yield: 'static,
+        Return: 'static,
+    {
+        Self::with_stack(DefaultStack::default(), function)
+    }
+
+    /// As [`new`](Self::new), with an error if there is no memory for a stack.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`DefaultStack::new`].
+    ///
+    /// # Panics
+    ///
+    /// If `function` itself is too large for the stack.
+    pub fn try_new<F>(function: F) -> Result<Self, StackError>
+    where
+        F: FnOnce(&Yielder<Input, Yield>, Input) -> Return + 'static,
+        Input: 'static,
+        Yield: 'static,
+        Return: 'static,
+    {
+        Ok(Self::with_stack(DefaultStack::new(crate::stack::DEFAULT_STACK_SIZE)?, function))
+    }
+}
+
+impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
+    /// A coroutine that will run `function` on `stack`.
+    ///
+    /// # Panics
+    ///
+    /// If `function` itself, that is what it captures, is too large for the stack.
+    pub fn with_stack<F>(stack: S, function: F) -> Self
+    where
+        F: FnOnce(&Yielder<Input, Yield>, Input) -> Return + 'static,
+        Input: 'static,
+        Yield: 'static,
+        Return: 'static,
+        S: 'static,
+    {
+        // SAFETY: all is 'static.
+        unsafe { Self::with_stack_unchecked(stack, function) }
+    }
+
+    /// As [`with_stack`](Self::with_stack), for closures, values and stacks that borrow.
+    ///
+    /// [`ScopedCoroutine`] is the safe way to that.
+    ///
+    /// # Safety
+    ///
+    /// What is borrowed stays borrowed until the coroutine has finished, was reset, or was dropped without leaking its
+    /// stack. If the coroutine itself is leaked, that is for ever.
+    ///
+    /// # Panics
+    ///
+    /// As [`with_stack`](Self::with_stack).
+    pub unsafe fn with_stack_unchecked<F>(stack: S, function: F) -> Self
+    where
+        F: FnOnce(&Yielder<Input, Yield>, Input) -> Return,
+    {
+        /// What the entry function needs below the closure: frames of its own, and those of a small user function.
+        const LEAST_FRAMES: usize = 1024;
+
+        let (limit, base) = (stack.limit().get(), stack.base().get());
+        assert!(
+            base.is_multiple_of(STACK_ALIGNMENT) && base - limit >= crate::stack::MIN_STACK_SIZE,
+            "a stack of {} bytes up to {base:#x} breaks the contract of mixio::stack::Stack: at least {} bytes, with \
+             a base aligned to {STACK_ALIGNMENT}",
+            base.wrapping_sub(limit),
+            crate::stack::MIN_STACK_SIZE,
+        );
+        // Below the control block; the alignment of the closure may be larger than the stack's.
+        let closure = (base - size_of::<Control>())
+            .checked_sub(size_of::<F>())
+            .map(|address| address & !(align_of::<F>().max(STACK_ALIGNMENT) - 1))
+            .filter(|address| *address >= limit + LEAST_FRAMES);
+        let Some(closure) = closure else {
+            panic!(
+                "the coroutine's closure captures {} bytes, too many for a stack of {} bytes: box some of them, or \
+                 use a larger stack",
+                size_of::<F>(),
+                base - limit
+            )
+        };
+        let base = core::ptr::with_exposed_provenance_mut::<c_void>(base);
+        let closure = base.with_addr(closure);
+        // SAFETY: it is aligned for an F, and lies inside the stack, which is ours.
+        unsafe { closure.cast::<F>().write(function) };
+        // SAFETY: both are aligned to STACK_ALIGNMENT, and below each is enough memory, as checked.
+        let control = unsafe { arch::prepare(base, closure, enter::<Input, Yield, Return, F>, closure) };
+        Coroutine {
+            suspended: Some(control),
+            // SAFETY: `prepare` has just written it.
+            fresh_sp: unsafe { control.as_ref() }.sp(),
+            closure,
+            // SAFETY: called at most once, with `closure`, if the entry function hasn't taken it.
+            drop_closure: |closure| unsafe { closure.cast::<F>().drop_in_place() },
+            stack: ManuallyDrop::new(stack),
+            marker: PhantomData,
+        }
+    }
+
+    /// Runs the coroutine until it suspends itself or returns.
+    ///
+    /// The first call starts the function with `input`; each later one makes the
+    /// [`suspend`](Yielder::suspend) that it is suspended in return `input`.
+    ///
+    /// # Panics
+    ///
+    /// If the coroutine has finished: returned, panicked, or was unwound. With the coroutine's own panic, payload
+    /// intact, if it panics; it has finished then.
+    #[inline]
+    pub fn resume(&mut self, input: Input) -> CoroutineResult<Yield, Return> {
+        let Some(control) = self.suspended.take() else { self.not_suspended("resume") };
+        let mut input = ManuallyDrop::new(input);
+        // SAFETY: it is suspended or fresh, and we are on its thread, since it isn't Send.
+        let outcome = unsafe { arch::resume(control, encode(&mut input), core::ptr::null_mut()) };
+        self.came_back(control, outcome)
+    }
+
+    /// Resumes the coroutine by a panic with `payload` at the place where it is suspended.
+    ///
+    /// Otherwise as [`resume`](Self::resume): the coroutine may catch the panic and suspend itself again, or return.
+    /// The panic hook isn't called. A coroutine that was never resumed is finished by this without running at all:
+    /// its closure is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If the coroutine has finished. With `payload`, if the coroutine doesn't catch it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use mixio::{Coroutine, CoroutineResult};
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// let mut coroutine = Coroutine::new(|yielder, ()| {
+    ///     let interrupted = catch_unwind(AssertUnwindSafe(|| yielder.suspend(()))).unwrap_err();
+    ///     *interrupted.downcast::<&str>().unwrap()
+    /// });
+    /// coroutine.resume(());
+    /// assert_eq!(coroutine.throw(Box::new("stop")), CoroutineResult::Return("stop"));
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn throw(&mut self, payload: Payload) -> CoroutineResult<Yield, Return> {
+        if self.suspended.is_some() && !self.started() {
+            self.drop_fresh();
+            unwind::raise(payload);
+        }
+        let Some(control) = self.suspended.take() else { self.not_suspended("throw into") };
+        // SAFETY: it is suspended, not fresh, and we are on its thread.
+        let outcome = unsafe { self.raise_in(control, payload) };
+        self.came_back(control, outcome)
+    }
+
+    /// Switches into the coroutine with a panic.
+    ///
+    /// # Safety
+    ///
+    /// As [`arch::resume`], for a suspended coroutine.
+    #[cfg(feature = "std")]
+    unsafe fn raise_in(&mut self, control: NonNull<Control>, payload: Payload) -> (Word, Status) {
+        let mut payload = ManuallyDrop::new(payload);
+        // SAFETY: as the caller says; `suspend` reads the payload, and nobody the word.
+        unsafe { arch::resume(control, Word::uninit(), (&raw mut payload).cast()) }
+    }
+
+    /// What the coroutine's switch back means.
+    #[inline(always)]
+    fn came_back(
+        &mut self,
+        control: NonNull<Control>,
+        (word, status): (Word, Status),
+    ) -> CoroutineResult<Yield, Return> {
+        if status.is_suspended() {
+            self.suspended = Some(control);
+            // SAFETY: `Yielder::suspend` encoded a Yield and waits.
+            CoroutineResult::Yield(unsafe { decode(word) })
+        } else {
+            // SAFETY: that is how `enter` finishes; its frames are gone, but not the memory they were in.
+            CoroutineResult::Return(unsafe { finished(word, status) }.unwrap_or_else(|payload| unwind::raise(payload)))
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn not_suspended(&self, what: &str) -> ! {
+        let state = if self.leaked() { "running, or could not be unwound" } else { "finished" };
+        panic!("cannot {what} a coroutine that is {state}")
+    }
+
+    /// Whether it has been resumed at least once.
+    pub fn started(&self) -> bool {
+        // SAFETY: the control block lives as long as the stack.
+        self.suspended.is_none_or(|control| unsafe { control.as_ref() }.sp() != self.fresh_sp)
+    }
+
+    /// Whether it has finished: returned, panicked, was unwound or reset. It can't be resumed then.
+    pub fn done(&self) -> bool {
+        self.suspended.is_none()
+    }
+
+    /// Marks the coroutine as finished without unwinding it: what is on its stack is forgotten.
+    ///
+    /// # Safety
+    ///
+    /// As for `longjmp` out of the coroutine: sound only if no frame on its stack needs its destructors to run.
+    pub unsafe fn force_reset(&mut self) {
+        if let Some(control) = self.suspended.take() {
+            // SAFETY: the control block lives as long as the stack.
+            unsafe { control.as_ref() }.clear();
+        }
+    }
+
+    /// Unwinds the coroutine, so that every destructor on its stack runs, and finishes it. Does nothing if it has
+    /// finished.
+    ///
+    /// It is resumed by a panic with a payload of mixio's own. Where the coroutine catches that panic and suspends
+    /// itself again it is raised again, until the coroutine's function is left one way or the other; the value that it
+    /// may return is dropped. A coroutine that was never resumed has its closure dropped.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of a destructor, or of other code that runs meanwhile. And if the coroutine can't be unwound:
+    ///
+    /// - it has caught the panic and suspended itself again 1,000 times;
+    /// - a destructor suspends it in the midst of unwinding: a second panic there would abort the process. (On this
+    ///   thread [`std::thread::panicking`] stays true from then on.)
+    /// - this is a build with `panic = "abort"`, or without the feature `std`.
+    ///
+    /// Its stack is leaked then, with all that is on it. Dropping the coroutine does the same, but is silent in a build
+    /// without unwinding, or while the thread is panicking already.
+    pub fn force_unwind(&mut self) {
+        if let Err(error) = self.unwind() {
+            panic!("{error}");
+        }
+    }
+
+    /// Unwinds, or leaks and says why.
+    fn unwind(&mut self) -> Result<(), CannotUnwind> {
+        if self.suspended.is_none() {
+            return Ok(());
+        }
+        if !self.started() {
+            self.drop_fresh();
+            return Ok(());
+        }
+        self.unwind_suspended()
+    }
+
+    #[cfg(all(feature = "std", panic = "unwind"))]
+    #[cold]
+    fn unwind_suspended(&mut self) -> Result<(), CannotUnwind> {
+        /// How often a coroutine may catch the unwind and suspend itself again.
+        const ATTEMPTS: usize = 1000;
+
+        let unwinds = unwind::ForcedUnwinds::new();
+        for _ in 0..ATTEMPTS {
+            let Some(control) = self.suspended.take() else { return Ok(()) };
+            let alive = unwinds.alive();
+            // SAFETY: it is suspended, not fresh, and we are on its thread.
+            let (word, status) = unsafe { self.raise_in(control, unwinds.payload()) };
+            if !status.is_suspended() {
+                // SAFETY: as in `came_back`.
+                return match unsafe { finished::<Return>(word, status) } {
+                    Err(payload) if !unwinds.made(&payload) => unwind::raise(payload),
+                    // Unwound to the root; or it caught the panic and returned.
+                    _ => Ok(()),
+                };
+            }
+            // SAFETY: `Yielder::suspend` encoded a Yield and waits. It is dropped only when all is in order here.
+            let _value = unsafe { decode::<Yield>(word) };
+            if unwinds.alive() > alive && std::thread::panicking() {
+                // The payload is still on its way: this is a destructor, and from it no panic may come.
+                return Err(CannotUnwind::SuspendedByDestructor);
+            }
+            self.suspended = Some(control);
+        }
+        self.suspended = None;
+        Err(CannotUnwind::Swallowed)
+    }
+
+    #[cfg(not(all(feature = "std", panic = "unwind")))]
+    fn unwind_suspended(&mut self) -> Result<(), CannotUnwind> {
+        self.suspended = None;
+        Err(CannotUnwind::NoUnwinding)
+    }
+
+    /// Finishes a coroutine that was never resumed.
+    fn drop_fresh(&mut self) {
+        // SAFETY: no frame is on the stack yet.
+        unsafe { self.force_reset() };
+        // SAFETY: the entry function never took the closure, and never will.
+        unsafe { (self.drop_closure)(self.closure) };
+    }
+
+    /// The stack, of a coroutine that has finished: to be used again.
+    ///
+    /// # Panics
+    ///
+    /// If the coroutine hasn't finished; it is dropped then. If it could not be unwound.
+    pub fn into_stack(mut self) -> S {
+        assert!(self.done(), "cannot take the stack of a coroutine that has not finished");
+        assert!(!self.leaked(), "cannot take the stack of a coroutine that could not be unwound");
+        // SAFETY: `self` is forgotten, so this is the only one.
+        let stack = unsafe { ManuallyDrop::take(&mut self.stack) };
+        core::mem::forget(self);
+        stack
+    }
+
+    /// Its yielder, to be used only while it runs.
+    #[cfg(feature = "std")]
+    pub(crate) fn yielder(&self) -> NonNull<Yielder<Input, Yield>> {
+        self.control().cast()
+    }
+
+    /// The control block, which lives as long as the stack.
+    fn control(&self) -> NonNull<Control> {
+        let address = self.stack.base().get() - size_of::<Control>();
+        let control = core::ptr::with_exposed_provenance_mut(address);
+        // SAFETY: a stack isn't at null.
+        unsafe { NonNull::new_unchecked(control) }
+    }
+
+    /// Whether frames are on the stack that nobody will take off: it must not be given back then.
+    fn leaked(&self) -> bool {
+        // SAFETY: `prepare` has put it there.
+        self.suspended.is_none() && !unsafe { self.control().as_ref() }.sp().is_null()
+    }
+}
+
+/// Where a coroutine's stack begins: the function that its first resumption enters.
+///
+/// # Safety
+///
+/// `closure` leads to an `F` that is taken only here, `word` to an `Input`; `control` is the running coroutine's.
+unsafe extern "C" fn enter<Input, Yield, Return, F>(word: Word, control: NonNull<Control>, closure: *mut c_void) -> !
+where
+    F: FnOnce(&Yielder<Input, Yield>, Input) -> Return,
+{
+    // SAFETY: as the caller says; the stack, with the control block, outlives this function.
+    let yielder = unsafe { Yielder::of(control) };
+    // SAFETY: as the caller says.
+    let function = unsafe { closure.cast::<F>().read() };
+    // SAFETY: as the caller says.
+    let input = unsafe { decode::<Input>(word) };
+    let (word, status);
+    let (mut value, mut payload);
+    match unwind::catch(|| function(yielder, input)) {
+        Ok(returned) => {
+            value = ManuallyDrop::new(returned);
+            (word, status) = (encode(&mut value), Status::RETURNED);
+        }
+        Err(panic) => {
+            payload = ManuallyDrop::new(panic);
+            (word, status) = (encode(&mut payload), Status::PANICKED);
+        }
+    }
+    // SAFETY: we are the coroutine, and what is left on its stack are the value or payload, which the resumer takes.
+    unsafe { arch::finish(control, word, status) }
+}
+
+/// What the entry function finished with.
+///
+/// # Safety
+///
+/// `word` and `status` are what it finished with, just now.
+#[inline(always)]
+unsafe fn finished<Return>(word: Word, status: Status) -> Result<Return, Payload> {
+    if status == Status::RETURNED {
+        // SAFETY: then it encoded a Return.
+        Ok(unsafe { decode(word) })
+    } else {
+        // SAFETY: then it encoded a payload.
+        Err(unsafe { decode(word) })
+    }
+}
+
+/// Why a suspended coroutine had to be leaked.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "std"), allow(dead_code, reason = "without std there is only the last"))]
+enum CannotUnwind {
+    Swallowed,
+    SuspendedByDestructor,
+    #[cfg_attr(all(feature = "std", panic = "unwind"), allow(dead_code, reason = "this build can unwind"))]
+    NoUnwinding,
+}
+
+impl fmt::Display for CannotUnwind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CannotUnwind::Swallowed => {
+                "cannot unwind a coroutine that keeps catching the panic and suspending itself; its stack is leaked"
+            }
+            CannotUnwind::SuspendedByDestructor => {
+                "cannot unwind a coroutine that is suspended by a destructor while it unwinds; its stack is leaked"
+            }
+            CannotUnwind::NoUnwinding => {
+                "cannot unwind a suspended coroutine in a build with panic = \"abort\" or without the feature \
+                 \"std\"; its stack is leaked"
+            }
+        })
+    }
+}
+
+impl<Input, Yield, Return, S: Stack> Drop for Coroutine<Input, Yield, Return, S> {
+    fn drop(&mut self) {
+        /// Gives the stack back, however `drop` is left.
+        struct GiveBack<'a, Input, Yield, Return, S: Stack>(&'a mut Coroutine<Input, Yield, Return, S>);
+
+        impl<Input, Yield, Return, S: Stack> Drop for GiveBack<'_, Input, Yield, Return, S> {
+            fn drop(&mut self) {
+                if self.0.suspended.is_none() && !self.0.leaked() {
+                    // SAFETY: no frame is on it, and the coroutine is being dropped.
+                    unsafe { ManuallyDrop::drop(&mut self.0.stack) };
+                }
+            }
+        }
+
+        let this = GiveBack(self);
+        match this.0.unwind() {
+            Ok(()) => {}
+            #[cfg(all(feature = "std", panic = "unwind"))]
+            Err(error) if !std::thread::panicking() => panic!("{error}"),
+            Err(_) => {}
+        }
+    }
+}
+
+impl<Input, Yield, Return, S: Stack> fmt::Debug for Coroutine<Input, Yield, Return, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Coroutine");
+        debug.field("started", &self.started()).field("done", &self.done()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+//! The coroutine's own side of a switch.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
+
+use super::on_stack::call_below;
+use super::unwind::{self, Payload};
+use super::word::{decode, encode};
+use crate::arch::{self, Control};
+
+/// The coroutine's side of it: suspends the coroutine and passes values out and in.
+///
+/// A coroutine's function gets a reference to one. It can be lent to everything that the function calls, and to
+/// closures and coroutines within it, but not to another thread.
+#[repr(transparent)]
+pub struct Yielder<Input, Yield> {
+    // Not `Sync`, through the cells in `Control`: another thread must not suspend this one's stack.
+    control: Control,
+    marker: PhantomData<fn(Yield) -> Input>,
+}
+
+impl<Input, Yield> Yielder<Input, Yield> {
+    /// The yielder of the coroutine with this control block.
+    ///
+    /// # Safety
+    ///
+    /// The coroutine is one of `Input` and `Yield`, and stays alive for `'a`.
+    pub(super) unsafe fn of<'a>(control: NonNull<Control>) -> &'a Self {
+        // SAFETY: a yielder is a control block and nothing else, and the caller vouches for the rest.
+        unsafe { control.cast::<Self>().as_ref() }
+    }
+
+    /// Suspends the coroutine: the call of [`Coroutine::resume`](super::Coroutine::resume) that it runs in returns
+    /// `Yield(value)`, and this call returns with the input of the next.
+    ///
+    /// A value of at most one machine word crosses in a register. There is no allocation and no system call.
+    ///
+    /// # Panics
+    ///
+    /// With whatever [`Coroutine::throw`](super::Coroutine::throw) was given, if that resumes the coroutine; with a
+    /// payload of mixio's own if the coroutine is dropped or told to
+    /// [`force_unwind`](super::Coroutine::force_unwind) instead. Code that catches such a panic and suspends again
+    /// meets it again.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use mixio::{Coroutine, CoroutineResult, Yielder};
+    ///
+    /// fn countdown(yielder: &Yielder<(), u32>, from: u32) {
+    ///     if from > 0 {
+    ///         yielder.suspend(from); // from any depth of the call stack
+    ///         countdown(yielder, from - 1);
+    ///     }
+    /// }
+    ///
+    /// let mut coroutine = Coroutine::new(|yielder, ()| countdown(yielder, 2));
+    /// assert_eq!(coroutine.resume(()), CoroutineResult::Yield(2));
+    /// assert_eq!(coroutine.resume(()), CoroutineResult::Yield(1));
+    /// assert_eq!(coroutine.resume(()), CoroutineResult::Return(()));
+    /// ```
+    // Inlined so that the return predictor stays right: see `arch::suspend`.
+    #[inline(always)]
+    pub fn suspend(&self, value: Yield) -> Input {
+        let mut value = ManuallyDrop::new(value);
+        // SAFETY: whoever has a yielder runs on top of its coroutine: it can leave neither the thread nor the
+        // function that it was given to.
+        let (word, throw) = unsafe { arch::suspend(NonNull::from(&self.control), encode(&mut value)) };
+        if !throw.is_null() {
+            // SAFETY: what is thrown is always a payload, which the resumer has given up.
+            unwind::raise(unsafe { throw.cast::<Payload>().read() });
+        }
+        // SAFETY: the resumer encoded an Input, and waits until we suspend again.
+        unsafe { decode(word) }
+    }
+
+    /// Runs `function` on the stack of whoever resumed the coroutine, and gives its value.
+    ///
+    /// For work that needs a lot of stack, in a coroutine that has little. The coroutine isn't suspended meanwhile: it
+    /// waits for `function` as for any other call.
+    ///
+    /// `function` must be `Send`, so that it can't bring the yielder along: the coroutine can't be suspended by a
+    /// frame on its resumer's stack.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of `function`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use mixio::{Coroutine, CoroutineResult};
+    ///
+    /// let mut coroutine = Coroutine::new(|yielder, n: u64| {
+    ///     yielder.suspend(0);
+    ///     yielder.on_parent_stack(|| (1..=n).product())
+    /// });
+    /// coroutine.resume(5);
+    /// assert_eq!(coroutine.resume(5), CoroutineResult::Return(120u64));
+    /// ```
+    pub fn on_parent_stack<F, R>(&self, function: F) -> R
+    where
+        F: FnOnce() -> R + Send,
+    {
+        // While the coroutine runs, this is where its resumer's frames end.
+        let top = self.control.sp();
+        // SAFETY: the resumer's stack goes on below that; nothing there is used until the coroutine switches back,
+        // which it doesn't while it waits for the function.
+        unsafe { call_below(top, function) }
+    }
+}
+
+impl<Input, Yield> fmt::Debug for Yielder<Input, Yield> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Yielder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,121 @@
+//! Memory for coroutines to run on.
+//!
+//! [`DefaultStack`] is what almost everybody wants: a mapping of its own with a guard page under it. [`Stack`] is the
+//! contract, for memory that comes from elsewhere; [`UnguardedStack`] makes a stack of any block of memory, where no
+//! guard can be had.
+
+#[cfg(feature = "std")]
+mod mapping;
+mod unguarded;
+
+use core::num::NonZeroUsize;
+
+#[cfg(feature = "std")]
+pub use mapping::{DEFAULT_STACK_SIZE, DefaultStack};
+pub use unguarded::UnguardedStack;
+
+/// An address on a stack.
+pub type StackPointer = NonZeroUsize;
+
+/// The alignment of a stack's base, in bytes.
+pub const STACK_ALIGNMENT: usize = crate::arch::STACK_ALIGNMENT;
+
+/// The least usable size of a stack, in bytes, guard not included.
+///
+/// Enough for a small function; a panic that prints a backtrace needs about 22 KiB.
+pub const MIN_STACK_SIZE: usize = 4096;
+
+/// Memory that a coroutine can run on.
+///
+/// # Safety
+///
+/// - From `limit()` up to `base()` is memory that is readable and writable but for a guard at its lower end, that
+///   nothing else uses, and whose provenance is exposed. It stays there, at the same address, until the `Stack` is
+///   dropped, however often the `Stack` itself is moved.
+/// - `base()` is aligned to [`STACK_ALIGNMENT`], and at least [`MIN_STACK_SIZE`] bytes below it are usable.
+/// - Running off the lower end hits the guard, which stops the program (or else whoever made the `Stack` has vouched,
+///   in an `unsafe` call, that no code on it will run so deep).
+/// - Both methods always give the same address.
+pub unsafe trait Stack {
+    /// The highest address, where the stack begins: it grows downwards.
+    fn base(&self) -> StackPointer;
+
+    /// The lowest address, guard included.
+    fn limit(&self) -> StackPointer;
+}
+
+// SAFETY: the memory is that of the borrowed stack, which the exclusive reference keeps as it is and out of other hands.
+unsafe impl<S: Stack> Stack for &mut S {
+    #[inline]
+    fn base(&self) -> StackPointer {
+        (**self).base()
+    }
+
+    #[inline]
+    fn limit(&self) -> StackPointer {
+        (**self).limit()
+    }
+}
+
+/// Why there is no stack.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StackError {
+    /// A size too small to be of use: of zero for a [`DefaultStack`], less than [`MIN_STACK_SIZE`] after alignment for
+    /// memory that the user brought.
+    TooSmall {
+        /// The size asked for or brought, in bytes.
+        size: usize,
+    },
+    /// A size that no address space has room for.
+    TooLarge {
+        /// The size asked for, in bytes.
+        size: usize,
+    },
+    /// The operating system has no more memory, address space or mappings for this process.
+    #[cfg(feature = "std")]
+    Exhausted {
+        /// The size asked for, in bytes.
+        size: usize,
+        /// What the operating system answered.
+        source: std::io::Error,
+    },
+}
+
+impl core::fmt::Display for StackError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            StackError::TooSmall { size } => {
+                write!(f, "a stack of {size} bytes is too small: it takes at least {MIN_STACK_SIZE}, aligned")
+            }
+            StackError::TooLarge { size } => write!(f, "no address space has room for a stack of {size} bytes"),
+            #[cfg(feature = "std")]
+            StackError::Exhausted { size, source } => write!(
+                f,
+                "the operating system gives no stack of {size} bytes: {source} (each takes two mappings: see sysctl \
+                 vm.max_map_count, and ulimit -v and the cgroup's limit for memory)"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for StackError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            #[cfg(feature = "std")]
+            StackError::Exhausted { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<StackError> for std::io::Error {
+    fn from(error: StackError) -> Self {
+        let kind = match error {
+            StackError::Exhausted { .. } => std::io::ErrorKind::OutOfMemory,
+            StackError::TooSmall { .. } | StackError::TooLarge { .. } => std::io::ErrorKind::InvalidInput,
+        };
+        std::io::Error::new(kind, error)
+    }
+}
