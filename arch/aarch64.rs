@@ -6,35 +6,39 @@
 //!
 //! ```text
 //!            base -> +-----------------------+
-//!                    | root: return address  |  Control: two words
-//!         control -> | sp -------------------+---+
-//!                    +-----------------------+   |
-//!                    |  the closure          |   |
-//!                    ~  frames of the user   ~   |
-//!                    |  the suspending one   |   |
-//!                    +-----------------------+   |
-//!                    | (padding)             |   |
-//!                    | address to resume at  |   |
-//!                    | x29                   |   |
-//!                    | x19                   | <-+
+//!                    | (not for assembly)    |  }
+//!                    | root: return address  |  } Control
+//!         control -> | (resumer: stale)      |  }
+//!                    +-----------------------+
+//!                    |  the closure          |
+//!                    ~  frames of the user   ~
+//!                    |  the suspending one   |
+//!                    +-----------------------+
+//!                    | (padding)             |
+//!                    | address to resume at  |
+//!                    | x29                   |
+//!              sp -> | x19                   |
 //!                    +-----------------------+
 //! ```
+//!
+//! `sp` is kept by whoever resumes: it came out in a register and goes in again in one.
 //!
 //! ## Running
 //!
 //! ```text
 //!     the resumer's stack                     the coroutine's
 //!                                             base -> +-----------------------+
-//!     ~  frames of the resumer  ~                     | root: return address  |
-//!     +-------------------------+          control -> | sp -------------------+--+
+//!     |                         |                     | (not for assembly)    |
+//!     ~  frames of the resumer  ~                     | root: return address  |  } a frame
+//!     +-------------------------+          control -> | resumer --------------+--+ record
 //!     | (padding)               |                     +-----------------------+  |
-//!     | x19                     |                     ~  frames, the first of  ~  |
-//!     | return address          |  } a frame          |  them with x29 =       |  |
-//!     | x29                     |  } record           |  control               |  |
-//!     +-------------------------+ <---------------------------------------------+
+//!     | x19                     |                     ~  frames, the first    ~  |
+//!     | return address          |  } a frame          |  with x29 = control   |  |
+//!     | x29                     |  } record           |                       |  |
+//!     +-------------------------+ <-------------------+-----------------------+--+
 //! ```
 //!
-//! `control` is itself a frame record, (`sp`, `root`): a walk over frame pointers goes from the coroutine's first
+//! `control` is itself a frame record, (`resumer`, `root`): a walk over frame pointers goes from the coroutine's first
 //! frame through `control` to the record on the resumer's stack. For a walk by DWARF, `root_frame` says the same in
 //! call frame information.
 //!
@@ -42,16 +46,17 @@
 //!
 //! ```text
 //!            base -> +-----------------------+
-//!                    | root                  |
-//!         control -> | sp -------------------+---+
-//!                    +-----------------------+   |
-//!                    ~  the closure, aligned ~   |
-//!                    +-----------------------+   |
-//!                    | closure               |   |
-//!                    | entry                 |   |
-//!                    | (padding)             |   |  Fresh
-//!                    | root_frame            |   |
-//!                    | (padding, two words)  | <-+
+//!                    | (not for assembly)    |
+//!                    | root: null            |
+//!         control -> | resumer: null         |
+//!                    +-----------------------+
+//!                    ~  the closure, aligned ~
+//!                    +-----------------------+
+//!                    | closure               |  }
+//!                    | entry                 |  }
+//!                    | (padding)             |  } Fresh
+//!                    | root_frame            |  }
+//!              sp -> | (padding, two words)  |  }
 //!                    +-----------------------+
 //! ```
 //!
@@ -60,7 +65,7 @@
 //! | register | into the coroutine | out of it |
 //! | --- | --- | --- |
 //! | x0 | the word | the word |
-//! | x1 | control | `Status`: control when suspending, so nothing needs to be loaded |
+//! | x1 | control | `Status`: the coroutine's stack pointer when it suspends itself |
 //! | x2 | what to throw, or null | - |
 //! | x3 | the coroutine's stack pointer | - |
 //! | x30 | where to return to in the resumer | the same, for `ret` |
@@ -92,31 +97,32 @@ struct Fresh {
     closure: *mut c_void,
 }
 
-const _: () = assert!(size_of::<Fresh>() == 48 && size_of::<Control>() == 16);
+const _: () = assert!(size_of::<Fresh>() == 48 && size_of::<Control>().is_multiple_of(STACK_ALIGNMENT));
 
-/// Makes a stack ready for its first [`resume`], which will call `entry(word, control, closure)`.
+/// Makes a stack ready for its first [`resume`], which will call `entry(word, control, closure)`, where `control` is
+/// the control block below `base`. Gives the stack pointer to resume with.
 ///
 /// # Safety
 ///
-/// `base` and `top` are aligned to [`STACK_ALIGNMENT`]; the 16 bytes below `base` and the 64 bytes below `top` are
-/// writable and unused, and so is everything that `entry` will need below that. `top` is at most `base - 16`.
+/// `base` and `top` are aligned to [`STACK_ALIGNMENT`], and a [`Control`] fits between them; it and the 64 bytes below `top`
+/// are writable and unused, and so is everything that `entry` will need below that.
 #[inline]
 pub(crate) unsafe fn prepare(
     base: *mut c_void,
     top: *mut c_void,
     entry: Entry,
     closure: *mut c_void,
-) -> NonNull<Control> {
+) -> NonNull<c_void> {
+    // SAFETY: the caller vouches for the memory below `base`.
+    let control = unsafe { base.cast::<Control>().sub(1) };
+    // SAFETY: as above. `root_frame` fills it in.
+    unsafe { control.write(Control::new()) };
     // SAFETY: the caller vouches for the memory below `top`.
     let fresh = unsafe { top.cast::<Fresh>().sub(1) };
     // SAFETY: as above; 16-byte alignment of `top` and of Fresh's size make it aligned.
     unsafe { fresh.write(Fresh { x19_x29: [0; 2], resume_at: root_frame, padding: 0, entry, closure }) };
-    // SAFETY: the caller vouches for the memory below `base`.
-    let control = unsafe { base.cast::<Control>().sub(1) };
-    // SAFETY: as above. `root_frame` fills in `root`.
-    unsafe { control.write(Control { sp: fresh.cast::<c_void>().into(), root: core::ptr::null::<c_void>().into() }) };
     // SAFETY: it is inside the stack's memory, so it isn't null.
-    unsafe { NonNull::new_unchecked(control) }
+    unsafe { NonNull::new_unchecked(fresh.cast()) }
 }
 
 /// The frame at the root of every coroutine: entered once by the first [`resume`], never returned from, and for as
@@ -163,16 +169,20 @@ unsafe extern "C" fn root_frame() {
 ///
 /// # Safety
 ///
-/// `control` is that of a fresh or suspended coroutine, on the thread that its frames expect. `throw` is null if it
-/// is fresh.
+/// `sp` is what [`prepare`] or the last `resume` gave for the coroutine whose control block is `control`; it is used only
+/// once, on the thread that the coroutine's frames expect. `throw` is null if the coroutine is fresh.
 #[inline(always)]
-pub(crate) unsafe fn resume(control: NonNull<Control>, word: Word, throw: *mut c_void) -> (Word, Status) {
+pub(crate) unsafe fn resume(
+    sp: NonNull<c_void>,
+    control: NonNull<Control>,
+    word: Word,
+    throw: *mut c_void,
+) -> (Word, Status) {
     let (out, status);
     // SAFETY: the other side pushes x19, x29 and x30 on this stack and takes them off again before it comes back;
     // every other register is declared as clobbered.
     unsafe {
         asm!(
-            "ldr x3, [x1]",
             "ldr x4, [x3, #16]",
             // Pairs with the `ret` in `suspend` or `finish`.
             "blr x4",
@@ -181,6 +191,7 @@ pub(crate) unsafe fn resume(control: NonNull<Control>, word: Word, throw: *mut c
             inlateout("x0") word => out,
             inlateout("x1") control.as_ptr() => status,
             in("x2") throw,
+            in("x3") sp.as_ptr(),
             lateout("x20") _, lateout("x21") _, lateout("x22") _, lateout("x23") _, lateout("x24") _,
             lateout("x25") _, lateout("x26") _, lateout("x27") _, lateout("x28") _,
             lateout("d8") _, lateout("d9") _, lateout("d10") _, lateout("d11") _,
@@ -210,8 +221,7 @@ pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *m
             "adr x30, 2f",
             "str x30, [sp, #16]",
             "ldr x3, [x1]",
-            "mov x4, sp",
-            "str x4, [x1]",
+            "mov x1, sp",
             "ldr x19, [x3, #16]",
             "ldp x29, x30, [x3]",
             "add sp, x3, #32",

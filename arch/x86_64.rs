@@ -6,34 +6,37 @@
 //!
 //! ```text
 //!            base -> +-----------------------+
-//!                    | root: return address  |  Control: two words
-//!         control -> | sp -------------------+---+
-//!                    +-----------------------+   |
-//!                    |  the closure          |   |
-//!                    ~  frames of the user   ~   |
-//!                    |  the suspending one   |   |
-//!                    +-----------------------+   |
-//!                    | rbp                   |   |
-//!                    | rbx                   |   |
-//!                    | address to resume at  | <-+
+//!                    | (not for assembly)    |  }
+//!                    | root: return address  |  } Control
+//!         control -> | (resumer: stale)      |  }
+//!                    +-----------------------+
+//!                    |  the closure          |
+//!                    ~  frames of the user   ~
+//!                    |  the suspending one   |
+//!                    +-----------------------+
+//!                    | rbp                   |
+//!                    | rbx                   |
+//!              sp -> | address to resume at  |
 //!                    +-----------------------+
 //! ```
+//!
+//! `sp` is kept by whoever resumes: it came out in a register and goes in again in one.
 //!
 //! ## Running
 //!
 //! ```text
 //!     the resumer's stack                     the coroutine's
 //!                                             base -> +-----------------------+
-//!     ~  frames of the resumer  ~                     | root: return address  |
-//!     +-------------------------+          control -> | sp -------------------+--+
+//!     |                         |                     | (not for assembly)    |
+//!     ~  frames of the resumer  ~                     | root: return address  |  } a frame
+//!     +-------------------------+          control -> | resumer --------------+--+ record
 //!     | rbx                     |                     +-----------------------+  |
-//!     | return address          |  } a frame          ~  frames, the first of  ~  |
-//!     | rbp                     |  } record           |  them with rbp =       |  |
-//!     +-------------------------+ <-----------------------  control            |--+
-//!                                                     +-----------------------+
+//!     | return address          |  } a frame          ~  frames, the first    ~  |
+//!     | rbp                     |  } record           |  with rbp = control   |  |
+//!     +-------------------------+ <-------------------+-----------------------+--+
 //! ```
 //!
-//! `control` is itself a frame record, (`sp`, `root`): a walk over frame pointers goes from the coroutine's first
+//! `control` is itself a frame record, (`resumer`, `root`): a walk over frame pointers goes from the coroutine's first
 //! frame through `control` to the record on the resumer's stack. For a walk by DWARF, `root_frame` says the same in
 //! call frame information.
 //!
@@ -41,15 +44,16 @@
 //!
 //! ```text
 //!            base -> +-----------------------+
-//!                    | root                  |
-//!         control -> | sp -------------------+---+
-//!                    +-----------------------+   |
-//!                    ~  the closure, aligned ~   |
-//!                    +-----------------------+   |
-//!                    | closure               |   |
-//!                    | entry                 |   |  Fresh
-//!                    | (padding)             |   |
-//!                    | root_frame            | <-+
+//!                    | (not for assembly)    |
+//!                    | root: null            |
+//!         control -> | resumer: null         |
+//!                    +-----------------------+
+//!                    ~  the closure, aligned ~
+//!                    +-----------------------+
+//!                    | closure               |  }
+//!                    | entry                 |  } Fresh
+//!                    | (padding)             |  }
+//!              sp -> | root_frame            |  }
 //!                    +-----------------------+
 //! ```
 //!
@@ -58,7 +62,7 @@
 //! | register | into the coroutine | out of it |
 //! | --- | --- | --- |
 //! | rdi | the word | the word |
-//! | rsi | control | `Status`: control when suspending, so nothing needs to be loaded |
+//! | rsi | control | `Status`: the coroutine's stack pointer when it suspends itself |
 //! | rdx | what to throw, or null | - |
 //! | rax | the coroutine's stack pointer | - |
 //! | rbx, rbp | saved by hand: LLVM does not take them as clobbers | |
@@ -86,31 +90,32 @@ struct Fresh {
     closure: *mut c_void,
 }
 
-const _: () = assert!(size_of::<Fresh>() == 32 && size_of::<Control>() == 16);
+const _: () = assert!(size_of::<Fresh>() == 32 && size_of::<Control>().is_multiple_of(STACK_ALIGNMENT));
 
-/// Makes a stack ready for its first [`resume`], which will call `entry(word, control, closure)`.
+/// Makes a stack ready for its first [`resume`], which will call `entry(word, control, closure)`, where `control` is
+/// the control block below `base`. Gives the stack pointer to resume with.
 ///
 /// # Safety
 ///
-/// `base` and `top` are aligned to [`STACK_ALIGNMENT`]; the 16 bytes below `base` and the 64 bytes below `top` are
-/// writable and unused, and so is everything that `entry` will need below that. `top` is at most `base - 16`.
+/// `base` and `top` are aligned to [`STACK_ALIGNMENT`], and a [`Control`] fits between them; it and the 64 bytes below `top`
+/// are writable and unused, and so is everything that `entry` will need below that.
 #[inline]
 pub(crate) unsafe fn prepare(
     base: *mut c_void,
     top: *mut c_void,
     entry: Entry,
     closure: *mut c_void,
-) -> NonNull<Control> {
+) -> NonNull<c_void> {
+    // SAFETY: the caller vouches for the memory below `base`.
+    let control = unsafe { base.cast::<Control>().sub(1) };
+    // SAFETY: as above. `root_frame` fills it in.
+    unsafe { control.write(Control::new()) };
     // SAFETY: the caller vouches for the memory below `top`.
     let fresh = unsafe { top.cast::<Fresh>().sub(1) };
     // SAFETY: as above; 16-byte alignment of `top` and of Fresh's size make it aligned.
     unsafe { fresh.write(Fresh { resume_at: root_frame, padding: 0, entry, closure }) };
-    // SAFETY: the caller vouches for the memory below `base`.
-    let control = unsafe { base.cast::<Control>().sub(1) };
-    // SAFETY: as above. `root_frame` fills in `root`.
-    unsafe { control.write(Control { sp: fresh.cast::<c_void>().into(), root: core::ptr::null::<c_void>().into() }) };
     // SAFETY: it is inside the stack's memory, so it isn't null.
-    unsafe { NonNull::new_unchecked(control) }
+    unsafe { NonNull::new_unchecked(fresh.cast()) }
 }
 
 /// The frame at the root of every coroutine: entered once by the first [`resume`], never returned from, and for as
@@ -157,23 +162,28 @@ unsafe extern "C" fn root_frame() {
 ///
 /// # Safety
 ///
-/// `control` is that of a fresh or suspended coroutine, on the thread that its frames expect. `throw` is null if it
-/// is fresh.
+/// `sp` is what [`prepare`] or the last `resume` gave for the coroutine whose control block is `control`; it is used only
+/// once, on the thread that the coroutine's frames expect. `throw` is null if the coroutine is fresh.
 #[inline(always)]
-pub(crate) unsafe fn resume(control: NonNull<Control>, word: Word, throw: *mut c_void) -> (Word, Status) {
+pub(crate) unsafe fn resume(
+    sp: NonNull<c_void>,
+    control: NonNull<Control>,
+    word: Word,
+    throw: *mut c_void,
+) -> (Word, Status) {
     let (out, status);
     // SAFETY: the other side leaves on this stack what it found on it, keeps rbx and rbp as the two `pop`s show, and
     // every other register is declared as clobbered.
     unsafe {
         asm!(
             "push rbx",
-            "mov rax, [rsi]",
             // Pairs with the `ret` in `suspend` or `finish`.
             "call [rax]",
             "pop rbx",
             inlateout("rdi") word => out,
             inlateout("rsi") control.as_ptr() => status,
             in("rdx") throw,
+            in("rax") sp.as_ptr(),
             lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
             clobber_abi("sysv64"),
         );
@@ -202,7 +212,7 @@ pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *m
             "lea rax, [rip + 2f]",
             "push rax",
             "mov rax, [rsi]",
-            "mov [rsi], rsp",
+            "mov rsi, rsp",
             "mov rsp, rax",
             "pop rbp",
             "ret",

@@ -18,47 +18,65 @@ pub(crate) use target::{STACK_ALIGNMENT, call_on_stack, finish, prepare, resume,
 /// so it is a pointer type and keeps that pointer's provenance.
 pub(crate) type Word = MaybeUninit<*mut c_void>;
 
-/// Two words at the very base (the highest address) of a coroutine's stack.
+/// What lies at the very base (the highest address) of a coroutine's stack.
 ///
-/// While the coroutine runs they form a frame record, as the frame-pointer chain wants it: `sp` leads to the record
-/// that the resumer pushed, so that a walk over frame pointers goes on in the resumer.
-#[repr(C)]
+/// While the coroutine runs the first two words form a frame record, as the frame-pointer chain wants it: `resumer` leads to the record
+/// that the resumer pushed, so that a walk over frame pointers goes on there.
+#[repr(C, align(16))]
 pub(crate) struct Control {
-    /// While the coroutine is suspended, or fresh: its stack pointer. While it runs: its resumer's. Null once it
-    /// has finished.
-    sp: Cell<*mut c_void>,
+    /// While the coroutine runs: its resumer's stack pointer. Null before it starts, and once it has finished; of no
+    /// meaning while it is suspended.
+    resumer: Cell<*mut c_void>,
     /// An address in the root frame, the one that the entry function was "called" from.
     root: Cell<*const c_void>,
+    // The assembly has no use for the rest, which `coroutine` keeps here.
+    /// Whether it is suspended in the midst of a panic of its own, by a destructor.
+    pub(crate) unwinding: Cell<bool>,
+    /// Whether its resumer was panicking already.
+    pub(crate) resumer_panicking: Cell<bool>,
 }
 
 impl Control {
-    /// The stack pointer of the context that isn't running; null once the coroutine has finished.
-    pub(crate) fn sp(&self) -> *mut c_void {
-        self.sp.get()
+    fn new() -> Self {
+        Control {
+            resumer: Cell::new(core::ptr::null_mut()),
+            root: Cell::new(core::ptr::null()),
+            unwinding: Cell::new(false),
+            resumer_panicking: Cell::new(false),
+        }
+    }
+
+    /// Of a running coroutine: where its resumer's frames end.
+    pub(crate) fn resumer(&self) -> *mut c_void {
+        self.resumer.get()
+    }
+
+    /// Whether the coroutine has started, and not finished.
+    pub(crate) fn has_frames(&self) -> bool {
+        !self.resumer.get().is_null()
     }
 
     /// Declares the stack free of frames: what `finish` does on the way out.
     pub(crate) fn clear(&self) {
-        self.sp.set(core::ptr::null_mut());
+        self.resumer.set(core::ptr::null_mut());
     }
 }
 
-/// How control came back from [`resume`].
+/// How control came back from [`resume`]: one of the constants, or else the suspended coroutine's stack pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
-pub(crate) struct Status(usize);
+pub(crate) struct Status(*mut c_void);
 
 impl Status {
     /// The entry function returned: the word is its value.
-    pub(crate) const RETURNED: Status = Status(0);
+    pub(crate) const RETURNED: Status = Status(core::ptr::without_provenance_mut(0));
     /// The entry function caught a panic at its root: the word points to the payload.
-    pub(crate) const PANICKED: Status = Status(1);
-    // Every other value is the coroutine's control address, left in the register by `suspend`.
+    pub(crate) const PANICKED: Status = Status(core::ptr::without_provenance_mut(1));
 
-    /// Whether the coroutine suspended itself, rather than finished.
+    /// The coroutine's stack pointer, for the next [`resume`], if it has suspended itself.
     #[inline(always)]
-    pub(crate) fn is_suspended(self) -> bool {
-        self.0 > Self::PANICKED.0
+    pub(crate) fn suspended(self) -> Option<NonNull<c_void>> {
+        if self.0 > Self::PANICKED.0 { NonNull::new(self.0) } else { None }
     }
 }
 
@@ -67,10 +85,11 @@ impl Status {
 pub(crate) type Entry = unsafe extern "C" fn(Word, NonNull<Control>, *mut c_void) -> !;
 
 /// The signatures of the contract, checked for every architecture.
+#[allow(clippy::type_complexity, reason = "spelt out, since this is where they are stated")]
 const _: () = {
     let _: usize = STACK_ALIGNMENT;
-    let _: unsafe fn(*mut c_void, *mut c_void, Entry, *mut c_void) -> NonNull<Control> = prepare;
-    let _: unsafe fn(NonNull<Control>, Word, *mut c_void) -> (Word, Status) = resume;
+    let _: unsafe fn(*mut c_void, *mut c_void, Entry, *mut c_void) -> NonNull<c_void> = prepare;
+    let _: unsafe fn(NonNull<c_void>, NonNull<Control>, Word, *mut c_void) -> (Word, Status) = resume;
     let _: unsafe fn(NonNull<Control>, Word) -> (Word, *mut c_void) = suspend;
     let _: unsafe fn(NonNull<Control>, Word, Status) -> ! = finish;
     let _: unsafe extern "C" fn(*mut c_void, *mut c_void, unsafe extern "C" fn(*mut c_void)) = call_on_stack;

@@ -1,4 +1,84 @@
 //! Ordinary synchronous Rust on asynchronous I/O.
+//!
+//! A plain `fn`, with everything that it calls, becomes a `Future`: [`as_async`]. Inside it [`wait`] gives a future's
+//! value as if it blocked, while in truth only this one stack is set aside and the thread goes on with other work. No
+//! `async`, no `.await` all the way down.
+//!
+//! ```
+//! use std::time::Duration;
+//! use mixio::{as_async, wait};
+//!
+//! /// Plain, synchronous code: a callback, an ORM, an iterator, a `Drop`.
+//! fn brew(cups: u64) -> String {
+//!     for _ in 0..cups {
+//!         wait(smol::Timer::after(Duration::from_millis(10)));
+//!     }
+//!     format!("{cups} cups")
+//! }
+//!
+//! let executor = smol::LocalExecutor::new();
+//! let tables = [1, 2, 3].map(|cups| executor.spawn(as_async(move || brew(cups))));
+//! let served = smol::block_on(executor.run(async {
+//!     let mut served = Vec::new();
+//!     for table in tables {
+//!         served.push(table.await);
+//!     }
+//!     served
+//! }));
+//! assert_eq!(served, ["1 cups", "2 cups", "3 cups"]); // in 30 ms, on this one thread
+//! ```
+//!
+//! Under it lies a runtime for switching stacks, which can be used by itself: [`Coroutine`].
+//!
+//! # Map
+//!
+//! | layer | what is there |
+//! | --- | --- |
+//! | the bridge | [`as_async`], [`wait`], [`try_wait`], [`in_coroutine`] (feature `std`) |
+//! | coroutines | [`Coroutine`], [`ScopedCoroutine`], [`Yielder`], [`on_stack`] |
+//! | stacks | [`stack`]: the trait [`Stack`](stack::Stack), a guarded mapping, memory that you bring |
+//! | `arch/` | the assembly, a file per architecture |
+//!
+//! Each layer knows those below it and no other. mixio knows no executor: a future that `wait` polls is polled with the
+//! executor's own waker.
+//!
+//! # Where `wait` may be called
+//!
+//! | where | what happens |
+//! | --- | --- |
+//! | inside [`as_async`], at any depth of calls | the coroutine is suspended while the future is pending |
+//! | the future is ready at once | its value, with no switch |
+//! | outside of any coroutine | the thread is parked, as by any `block_on`. On the thread of an executor that stalls the executor, and whatever it was to drive: call it inside [`as_async`] there |
+//! | inside a future that is polled by `wait` | the whole stack is suspended, with that poll in its midst |
+//! | inside a branch of `join!` or `select!` that is polled by `wait` | the same: so the branches take turns, and don't overlap. Make each branch an [`as_async`] |
+//! | in a destructor | as elsewhere. While a panic unwinds the stack too, but then [`std::thread::panicking`] is true for whatever runs meanwhile on this thread |
+//! | in a destructor, because the [`AsAsync`] is being dropped | a future that is ready at once gives its value. Otherwise there is nobody left to poll it: [`try_wait`] gives [`WaitError::Cancelled`], and `wait` panics, which in a destructor aborts the process |
+//! | in a callback from C | as elsewhere. If the [`AsAsync`] is dropped meanwhile, the unwind ends at the callback: a panic may not leave an `extern "C"` function, so the process aborts. Don't drop it before the C code has returned |
+//!
+//! # What a switch keeps
+//!
+//! What a function call keeps, and no more. Floating-point control words (MXCSR and the x87 control word, FPCR) belong to
+//! the thread: nobody saves or restores them at a switch. Thread-locals belong to the thread as well: what other crates
+//! keep in them while your code is suspended, the code of your neighbours sees. A `RefCell` in a thread-local that is
+//! borrowed over a `wait` is found borrowed.
+//!
+//! # Soundness
+//!
+//! Coroutines, and the futures that [`as_async`] makes, are not `Send`: a stack may hold anything. Their closures are
+//! `'static`, or belong to a [`ScopedCoroutine`], which can be neither leaked nor swapped out. A thread-local that lends
+//! itself out (as in the crate `scoped-tls`, or by [`LocalKey::with`](std::thread::LocalKey::with)) lasts no longer than
+//! its own stack frame or thread thinks: a coroutine that is suspended inside of that, and resumed when it is over, breaks
+//! what that crate promised, and no crate that switches stacks can see it. Don't suspend there, and don't keep a
+//! suspended coroutine in a thread-local.
+//!
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! | --- | --- | --- |
+//! | `std` | yes | the bridge, [`DefaultStack`](stack::DefaultStack), panics that cross a switch, unwinding |
+//!
+//! Without `std` there are coroutines on stacks that you bring. A panic that reaches the root of one aborts; a suspended
+//! one that is dropped leaks its stack.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 mod arch;

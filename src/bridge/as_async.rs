@@ -123,12 +123,9 @@ where
             State::Fresh(_) => this.start(),
             State::Finished => panic!("an `AsAsync` was polled after it had finished"),
         };
-        let result = {
-            // SAFETY: the coroutine is ours, and what runs until it comes back runs on top of it.
-            let _poll = unsafe { running::Poll::begin(coroutine.yielder(), Some(context.waker())) };
-            coroutine.resume(())
-        };
-        match result {
+        let (yielder, waker) = (coroutine.yielder(), Some(context.waker()));
+        // SAFETY: the coroutine is ours, and what runs until it comes back runs on top of it.
+        match unsafe { running::poll_with(yielder, waker, || coroutine.resume(())) } {
             CoroutineResult::Yield(()) => Poll::Pending,
             CoroutineResult::Return(value) => {
                 this.state = State::Finished;
@@ -164,10 +161,10 @@ where
 impl<T, F> Drop for AsAsync<T, F> {
     fn drop(&mut self) {
         if let State::Started(coroutine) = &mut self.state {
+            let yielder = coroutine.yielder();
             // Destructors that wait are to find this coroutine, not one in which it happens to be dropped.
             // SAFETY: the coroutine is ours, and what runs until it has been unwound runs on top of it.
-            let _poll = unsafe { running::Poll::begin(coroutine.yielder(), None) };
-            self.state = State::Finished;
+            unsafe { running::poll_with(yielder, None, || self.state = State::Finished) };
         }
     }
 }

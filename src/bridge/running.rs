@@ -1,27 +1,34 @@
-//! What runs on this thread: the thread-local record that `as_async` keeps and `wait` reads.
+//! What runs on this thread: the record that a poll of an `as_async` makes and `wait` reads, by way of a thread-local.
 
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::coroutine::Yielder;
 
-/// For suspending the coroutine under an `as_async`. No value crosses: what `wait` needs is in [`RUNNING`].
+/// For suspending the coroutine under an `as_async`. No value crosses: what `wait` needs is in the [`Poll`].
 pub(super) type BridgeYielder = Yielder<(), ()>;
 
-/// The poll of an `as_async` that is under way on this thread, the innermost one, if any.
+/// A poll of an `as_async` that is under way: lies in the frame of that poll.
 ///
-/// Everything here is valid for just as long as that poll lasts, and is set back when it ends. So nobody may keep any
-/// of it: a future can be polled first in one `as_async` and then in another, or its poll may be interrupted in the
-/// middle, when a coroutine of the user's own lies between the two.
-struct Running {
-    yielder: Cell<Option<NonNull<BridgeYielder>>>,
-    /// The waker that the executor polls with; null if the `as_async` is being dropped.
-    waker: Cell<*const Waker>,
-    /// A number for the poll, unlike that of any other poll on this thread.
-    poll: Cell<u64>,
+/// It is valid for just as long as the poll lasts, and so is all that it refers to. Nobody may keep any of it over a
+/// poll of something else: a future can be polled first in one `as_async` and then in another, or its poll may be
+/// interrupted in the middle, when a coroutine of the user's own lies between the two.
+struct Poll {
+    yielder: NonNull<BridgeYielder>,
+    /// The waker that the executor polls with; `None` if the `as_async` is being dropped.
+    waker: Option<NonNull<Waker>>,
+    /// Unlike that of any other poll on this thread.
+    number: u64,
+    /// The poll that this one is nested in.
+    outer: *const Poll,
+}
+
+/// What a thread keeps.
+struct Thread {
+    /// The innermost poll under way, or null.
+    innermost: Cell<*const Poll>,
     /// How many polls there have been.
     polls: Cell<u64>,
 }
@@ -29,70 +36,73 @@ struct Running {
 thread_local! {
     // Needs no destructor, so it can be read at any time, even while the thread ends. A `wait` may keep its address
     // over a switch: what is suspended here is resumed here, since nothing in the bridge is `Send`.
-    static RUNNING: Running = const {
-        Running {
-            yielder: Cell::new(None),
-            waker: Cell::new(std::ptr::null()),
-            poll: Cell::new(0),
-            polls: Cell::new(0),
-        }
-    };
+    static THREAD: Thread = const { Thread { innermost: Cell::new(std::ptr::null()), polls: Cell::new(0) } };
 }
 
-/// The yielder of the coroutine that runs.
-#[inline(always)]
-pub(super) fn yielder() -> Option<NonNull<BridgeYielder>> {
-    RUNNING.with(|running| running.yielder.get())
+/// Sets the innermost poll back, however the function that changed it is left.
+struct SetBack<'a> {
+    thread: &'a Thread,
+    innermost: *const Poll,
 }
 
-/// Whether the coroutine that runs does so to be unwound, and nobody will poll it again.
-#[inline(always)]
-pub(super) fn is_cancelled() -> bool {
-    RUNNING.with(|running| running.waker.get().is_null())
-}
-
-/// The number of the poll under way.
-#[inline(always)]
-pub(super) fn poll() -> u64 {
-    RUNNING.with(|running| running.poll.get())
-}
-
-/// A poll under way: until this is dropped, `wait` finds its coroutine and waker.
-pub(super) struct Poll<'a> {
-    outer: (Option<NonNull<BridgeYielder>>, *const Waker, u64),
-    marker: PhantomData<(&'a Waker, *const ())>,
-}
-
-impl<'a> Poll<'a> {
-    /// Begins a poll, or with no waker an unwinding.
-    ///
-    /// # Safety
-    ///
-    /// Until this is dropped the yielder's coroutine is alive, and all code that runs is on top of it.
+impl<'a> SetBack<'a> {
     #[inline(always)]
-    pub(super) unsafe fn begin(yielder: NonNull<BridgeYielder>, waker: Option<&'a Waker>) -> Self {
-        RUNNING.with(|running| {
-            let outer = (running.yielder.get(), running.waker.get(), running.poll.get());
-            let number = running.polls.get() + 1;
-            running.yielder.set(Some(yielder));
-            running.waker.set(waker.map_or(std::ptr::null(), std::ptr::from_ref));
-            running.poll.set(number);
-            running.polls.set(number);
-            Poll { outer, marker: PhantomData }
-        })
+    fn after(thread: &'a Thread, innermost: *const Poll) -> Self {
+        SetBack { thread, innermost: thread.innermost.replace(innermost) }
     }
 }
 
-impl Drop for Poll<'_> {
+impl Drop for SetBack<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        RUNNING.with(|running| {
-            let (yielder, waker, poll) = self.outer;
-            running.yielder.set(yielder);
-            running.waker.set(waker);
-            running.poll.set(poll);
-        });
+        self.thread.innermost.set(self.innermost);
     }
+}
+
+/// Calls `resume` such that `wait` finds this yielder and waker. Without a waker the coroutine is resumed to be unwound.
+///
+/// # Safety
+///
+/// Until `resume` returns the yielder's coroutine is alive, and all code that runs is on top of it.
+#[inline(always)]
+pub(super) unsafe fn poll_with<T>(
+    yielder: NonNull<BridgeYielder>,
+    waker: Option<&Waker>,
+    resume: impl FnOnce() -> T,
+) -> T {
+    THREAD.with(|thread| {
+        let number = thread.polls.get() + 1;
+        thread.polls.set(number);
+        let poll = Poll { yielder, waker: waker.map(NonNull::from), number, outer: thread.innermost.get() };
+        let _set_back = SetBack::after(thread, &poll);
+        resume()
+    })
+}
+
+/// The innermost poll, for the moment.
+#[inline(always)]
+fn innermost<T>(read: impl FnOnce(&Poll) -> T) -> Option<T> {
+    let poll = THREAD.with(|thread| thread.innermost.get());
+    // SAFETY: it lies in the frame that made it the innermost, which sets that back before it goes.
+    unsafe { poll.as_ref() }.map(read)
+}
+
+/// The number of the innermost poll.
+#[inline(always)]
+pub(super) fn number() -> Option<u64> {
+    innermost(|poll| poll.number)
+}
+
+/// For suspending the coroutine that runs: valid now.
+#[inline(always)]
+pub(super) fn yielder() -> Option<NonNull<BridgeYielder>> {
+    innermost(|poll| poll.yielder)
+}
+
+/// Whether the coroutine that runs does so to be unwound, so that nobody will poll it again.
+#[inline(always)]
+pub(super) fn is_cancelled() -> bool {
+    innermost(|poll| poll.waker.is_none()).unwrap_or(false)
 }
 
 /// The waker to poll a future with that is waited for: that of whatever poll is under way.
@@ -102,7 +112,7 @@ impl Drop for Poll<'_> {
 /// it is a clone of the executor's, not of this.
 #[inline(always)]
 pub(super) fn ambient_waker() -> ManuallyDrop<Waker> {
-    let thread = RUNNING.with(std::ptr::from_ref);
+    let thread = THREAD.with(std::ptr::from_ref);
     // SAFETY: the functions in the table fulfil the contract of a waker: they keep nothing, so any number of threads
     // may call them, and the data, the address of the thread's record, is compared but never dereferenced.
     ManuallyDrop::new(unsafe { Waker::new(thread.cast(), &AMBIENT) })
@@ -120,14 +130,19 @@ static AMBIENT: RawWakerVTable = RawWakerVTable::new(
 );
 
 /// Calls `function` with the executor's waker, if there is a poll under way, or else with one that does nothing.
-fn with_waker<T>(thread: *const (), function: impl FnOnce(&Waker) -> T) -> T {
-    RUNNING.with(|running| {
+fn with_waker<T>(address: *const (), function: impl FnOnce(&Waker) -> T) -> T {
+    THREAD.with(|thread| {
         assert!(
-            std::ptr::eq(thread, std::ptr::from_ref(running).cast()),
+            std::ptr::eq(address, std::ptr::from_ref(thread).cast()),
             "a future that is waited for has lent its waker to another thread; it must clone it first, and send the \
              clone"
         );
-        // SAFETY: while a poll is under way its waker is borrowed; when none is, this is null.
-        function(unsafe { running.waker.get().as_ref() }.unwrap_or(Waker::noop()))
+        // SAFETY: as in `innermost`.
+        let Some(poll) = (unsafe { thread.innermost.get().as_ref() }) else { return function(Waker::noop()) };
+        // Of an `as_async` that is itself polled by a `wait`, the waker is an ambient one, or leads to one: that is to
+        // find the poll around this one.
+        let _set_back = SetBack::after(thread, poll.outer);
+        // SAFETY: the waker is borrowed for as long as the poll lasts.
+        function(poll.waker.map_or(Waker::noop(), |waker| unsafe { waker.as_ref() }))
     })
 }

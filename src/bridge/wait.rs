@@ -82,7 +82,7 @@ pub fn try_wait<F: IntoFuture>(future: F) -> Result<F::Output, WaitError> {
     let mut future = pin!(future.into_future());
     let waker = running::ambient_waker();
     loop {
-        let polled_in = running::poll();
+        let polled_in = running::number();
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Ok(value);
         }
@@ -95,7 +95,7 @@ pub fn try_wait<F: IntoFuture>(future: F) -> Result<F::Output, WaitError> {
         }
         // If the poll was itself interrupted, by a `wait` within it, then parts of the future may have been polled
         // with a waker that the executor has forgotten: it is polled again at once, with the new one.
-        if polled_in == running::poll() {
+        if polled_in == running::number() {
             // SAFETY: it is that of the coroutine on top of which we run.
             unsafe { yielder.as_ref() }.suspend(());
         }

@@ -4,8 +4,9 @@
 //! and meaning are those of the crate corosensei, so that a user of it moves by changing an import.
 
 mod on_stack;
+mod panic;
 mod scoped;
-mod unwind;
+mod unwinding;
 mod word;
 mod yielder;
 
@@ -19,7 +20,7 @@ use crate::arch::{self, Control, STACK_ALIGNMENT, Status, Word};
 use crate::stack::Stack;
 #[cfg(feature = "std")]
 use crate::stack::{DefaultStack, StackError};
-use unwind::Payload;
+use panic::Payload;
 use word::{decode, encode};
 
 pub use on_stack::on_stack;
@@ -126,10 +127,10 @@ over_stack! {
     /// assert_eq!(average.resume(f64::NAN), CoroutineResult::Return(2));
     /// ```
     pub struct Coroutine<Input, Yield, Return> {
-        /// The control block, exactly while the coroutine may be resumed: fresh or suspended.
-        suspended: Option<NonNull<Control>>,
+        /// Its stack pointer, exactly while it may be resumed: fresh or suspended.
+        suspended: Option<NonNull<c_void>>,
         /// Its stack pointer before the first resumption. It never comes back there.
-        fresh_sp: *mut c_void,
+        fresh: NonNull<c_void>,
         /// The closure, and how to drop it, for a coroutine that is never resumed.
         closure: *mut c_void,
         drop_closure: unsafe fn(*mut c_void),
@@ -242,11 +243,10 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         // SAFETY: it is aligned for an F, and lies inside the stack, which is ours.
         unsafe { closure.cast::<F>().write(function) };
         // SAFETY: both are aligned to STACK_ALIGNMENT, and below each is enough memory, as checked.
-        let control = unsafe { arch::prepare(base, closure, enter::<Input, Yield, Return, F>, closure) };
+        let fresh = unsafe { arch::prepare(base, closure, enter::<Input, Yield, Return, F>, closure) };
         Coroutine {
-            suspended: Some(control),
-            // SAFETY: `prepare` has just written it.
-            fresh_sp: unsafe { control.as_ref() }.sp(),
+            suspended: Some(fresh),
+            fresh,
             closure,
             // SAFETY: called at most once, with `closure`, if the entry function hasn't taken it.
             drop_closure: |closure| unsafe { closure.cast::<F>().drop_in_place() },
@@ -266,11 +266,17 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     /// intact, if it panics; it has finished then.
     #[inline]
     pub fn resume(&mut self, input: Input) -> CoroutineResult<Yield, Return> {
-        let Some(control) = self.suspended.take() else { self.not_suspended("resume") };
+        let Some(sp) = self.suspended.take() else { not_suspended("resume", self.leaked()) };
+        #[cfg(feature = "std")]
+        if std::thread::panicking() {
+            note_panicking_resumer(self.control());
+        }
         let mut input = ManuallyDrop::new(input);
+        // SAFETY: the input is not used again.
+        let word = unsafe { encode(&mut input) };
         // SAFETY: it is suspended or fresh, and we are on its thread, since it isn't Send.
-        let outcome = unsafe { arch::resume(control, encode(&mut input), core::ptr::null_mut()) };
-        self.came_back(control, outcome)
+        let outcome = unsafe { arch::resume(sp, self.control(), word, core::ptr::null_mut()) };
+        self.came_back(outcome)
     }
 
     /// Resumes the coroutine by a panic with `payload` at the place where it is suspended.
@@ -281,7 +287,8 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     ///
     /// # Panics
     ///
-    /// If the coroutine has finished. With `payload`, if the coroutine doesn't catch it.
+    /// If the coroutine has finished. If a destructor has suspended it in the midst of a panic of its own: a second
+    /// panic there would abort the process. With `payload`, if the coroutine doesn't catch it.
     ///
     /// # Example
     ///
@@ -300,12 +307,16 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     pub fn throw(&mut self, payload: Payload) -> CoroutineResult<Yield, Return> {
         if self.suspended.is_some() && !self.started() {
             self.drop_fresh();
-            unwind::raise(payload);
+            panic::raise(payload);
         }
-        let Some(control) = self.suspended.take() else { self.not_suspended("throw into") };
+        assert!(
+            !self.suspended_unwinding(),
+            "cannot throw into a coroutine that is suspended by a destructor while it unwinds"
+        );
+        let Some(sp) = self.suspended.take() else { not_suspended("throw into", self.leaked()) };
         // SAFETY: it is suspended, not fresh, and we are on its thread.
-        let outcome = unsafe { self.raise_in(control, payload) };
-        self.came_back(control, outcome)
+        let outcome = unsafe { self.raise_at(sp, payload) };
+        self.came_back(outcome)
     }
 
     /// Switches into the coroutine with a panic.
@@ -314,40 +325,31 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     ///
     /// As [`arch::resume`], for a suspended coroutine.
     #[cfg(feature = "std")]
-    unsafe fn raise_in(&mut self, control: NonNull<Control>, payload: Payload) -> (Word, Status) {
+    unsafe fn raise_at(&mut self, sp: NonNull<c_void>, payload: Payload) -> (Word, Status) {
+        if std::thread::panicking() {
+            note_panicking_resumer(self.control());
+        }
         let mut payload = ManuallyDrop::new(payload);
         // SAFETY: as the caller says; `suspend` reads the payload, and nobody the word.
-        unsafe { arch::resume(control, Word::uninit(), (&raw mut payload).cast()) }
+        unsafe { arch::resume(sp, self.control(), Word::uninit(), (&raw mut payload).cast()) }
     }
 
     /// What the coroutine's switch back means.
     #[inline(always)]
-    fn came_back(
-        &mut self,
-        control: NonNull<Control>,
-        (word, status): (Word, Status),
-    ) -> CoroutineResult<Yield, Return> {
-        if status.is_suspended() {
-            self.suspended = Some(control);
+    fn came_back(&mut self, (word, status): (Word, Status)) -> CoroutineResult<Yield, Return> {
+        if let Some(sp) = status.suspended() {
+            self.suspended = Some(sp);
             // SAFETY: `Yielder::suspend` encoded a Yield and waits.
             CoroutineResult::Yield(unsafe { decode(word) })
         } else {
             // SAFETY: that is how `enter` finishes; its frames are gone, but not the memory they were in.
-            CoroutineResult::Return(unsafe { finished(word, status) }.unwrap_or_else(|payload| unwind::raise(payload)))
+            CoroutineResult::Return(unsafe { finished(word, status) }.unwrap_or_else(|payload| panic::raise(payload)))
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn not_suspended(&self, what: &str) -> ! {
-        let state = if self.leaked() { "running, or could not be unwound" } else { "finished" };
-        panic!("cannot {what} a coroutine that is {state}")
     }
 
     /// Whether it has been resumed at least once.
     pub fn started(&self) -> bool {
-        // SAFETY: the control block lives as long as the stack.
-        self.suspended.is_none_or(|control| unsafe { control.as_ref() }.sp() != self.fresh_sp)
+        self.suspended != Some(self.fresh)
     }
 
     /// Whether it has finished: returned, panicked, was unwound or reset. It can't be resumed then.
@@ -361,92 +363,10 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     ///
     /// As for `longjmp` out of the coroutine: sound only if no frame on its stack needs its destructors to run.
     pub unsafe fn force_reset(&mut self) {
-        if let Some(control) = self.suspended.take() {
-            // SAFETY: the control block lives as long as the stack.
-            unsafe { control.as_ref() }.clear();
+        if self.suspended.take().is_some() {
+            // SAFETY: `prepare` has put it there.
+            unsafe { self.control().as_ref() }.clear();
         }
-    }
-
-    /// Unwinds the coroutine, so that every destructor on its stack runs, and finishes it. Does nothing if it has
-    /// finished.
-    ///
-    /// It is resumed by a panic with a payload of mixio's own. Where the coroutine catches that panic and suspends
-    /// itself again it is raised again, until the coroutine's function is left one way or the other; the value that it
-    /// may return is dropped. A coroutine that was never resumed has its closure dropped.
-    ///
-    /// # Panics
-    ///
-    /// With the panic of a destructor, or of other code that runs meanwhile. And if the coroutine can't be unwound:
-    ///
-    /// - it has caught the panic and suspended itself again 1,000 times;
-    /// - a destructor suspends it in the midst of unwinding: a second panic there would abort the process. (On this
-    ///   thread [`std::thread::panicking`] stays true from then on.)
-    /// - this is a build with `panic = "abort"`, or without the feature `std`.
-    ///
-    /// Its stack is leaked then, with all that is on it. Dropping the coroutine does the same, but is silent in a build
-    /// without unwinding, or while the thread is panicking already.
-    pub fn force_unwind(&mut self) {
-        if let Err(error) = self.unwind() {
-            panic!("{error}");
-        }
-    }
-
-    /// Unwinds, or leaks and says why.
-    fn unwind(&mut self) -> Result<(), CannotUnwind> {
-        if self.suspended.is_none() {
-            return Ok(());
-        }
-        if !self.started() {
-            self.drop_fresh();
-            return Ok(());
-        }
-        self.unwind_suspended()
-    }
-
-    #[cfg(all(feature = "std", panic = "unwind"))]
-    #[cold]
-    fn unwind_suspended(&mut self) -> Result<(), CannotUnwind> {
-        /// How often a coroutine may catch the unwind and suspend itself again.
-        const ATTEMPTS: usize = 1000;
-
-        let unwinds = unwind::ForcedUnwinds::new();
-        for _ in 0..ATTEMPTS {
-            let Some(control) = self.suspended.take() else { return Ok(()) };
-            let alive = unwinds.alive();
-            // SAFETY: it is suspended, not fresh, and we are on its thread.
-            let (word, status) = unsafe { self.raise_in(control, unwinds.payload()) };
-            if !status.is_suspended() {
-                // SAFETY: as in `came_back`.
-                return match unsafe { finished::<Return>(word, status) } {
-                    Err(payload) if !unwinds.made(&payload) => unwind::raise(payload),
-                    // Unwound to the root; or it caught the panic and returned.
-                    _ => Ok(()),
-                };
-            }
-            // SAFETY: `Yielder::suspend` encoded a Yield and waits. It is dropped only when all is in order here.
-            let _value = unsafe { decode::<Yield>(word) };
-            if unwinds.alive() > alive && std::thread::panicking() {
-                // The payload is still on its way: this is a destructor, and from it no panic may come.
-                return Err(CannotUnwind::SuspendedByDestructor);
-            }
-            self.suspended = Some(control);
-        }
-        self.suspended = None;
-        Err(CannotUnwind::Swallowed)
-    }
-
-    #[cfg(not(all(feature = "std", panic = "unwind")))]
-    fn unwind_suspended(&mut self) -> Result<(), CannotUnwind> {
-        self.suspended = None;
-        Err(CannotUnwind::NoUnwinding)
-    }
-
-    /// Finishes a coroutine that was never resumed.
-    fn drop_fresh(&mut self) {
-        // SAFETY: no frame is on the stack yet.
-        unsafe { self.force_reset() };
-        // SAFETY: the entry function never took the closure, and never will.
-        unsafe { (self.drop_closure)(self.closure) };
     }
 
     /// The stack, of a coroutine that has finished: to be used again.
@@ -470,6 +390,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     }
 
     /// The control block, which lives as long as the stack.
+    #[inline(always)]
     fn control(&self) -> NonNull<Control> {
         let address = self.stack.base().get() - size_of::<Control>();
         let control = core::ptr::with_exposed_provenance_mut(address);
@@ -477,10 +398,18 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         unsafe { NonNull::new_unchecked(control) }
     }
 
+    /// Whether a destructor has suspended it in the midst of a panic of its own, so that no other may be raised there.
+    #[cfg(feature = "std")]
+    fn suspended_unwinding(&self) -> bool {
+        // SAFETY: `prepare` has put it there.
+        self.suspended.is_some() && unsafe { self.control().as_ref() }.unwinding.get()
+    }
+
     /// Whether frames are on the stack that nobody will take off: it must not be given back then.
+    #[inline(always)]
     fn leaked(&self) -> bool {
         // SAFETY: `prepare` has put it there.
-        self.suspended.is_none() && !unsafe { self.control().as_ref() }.sp().is_null()
+        self.suspended.is_none() && unsafe { self.control().as_ref() }.has_frames()
     }
 }
 
@@ -501,18 +430,40 @@ where
     let input = unsafe { decode::<Input>(word) };
     let (word, status);
     let (mut value, mut payload);
-    match unwind::catch(|| function(yielder, input)) {
+    match panic::catch(|| function(yielder, input)) {
         Ok(returned) => {
             value = ManuallyDrop::new(returned);
-            (word, status) = (encode(&mut value), Status::RETURNED);
+            // SAFETY: it is not used again.
+            (word, status) = (unsafe { encode(&mut value) }, Status::RETURNED);
         }
         Err(panic) => {
             payload = ManuallyDrop::new(panic);
-            (word, status) = (encode(&mut payload), Status::PANICKED);
+            // SAFETY: it is not used again.
+            (word, status) = (unsafe { encode(&mut payload) }, Status::PANICKED);
         }
     }
     // SAFETY: we are the coroutine, and what is left on its stack are the value or payload, which the resumer takes.
     unsafe { arch::finish(control, word, status) }
+}
+
+// Functions for the rare cases, not methods: a coroutine whose address nobody takes can live in registers.
+
+/// The thread is panicking before the coroutine is resumed: unless that is the coroutine's own panic, whatever it finds
+/// when it suspends itself is not.
+#[cfg(feature = "std")]
+#[cold]
+#[inline(never)]
+fn note_panicking_resumer(control: NonNull<Control>) {
+    // SAFETY: it is the control block of a coroutine that is about to be resumed.
+    let control = unsafe { control.as_ref() };
+    control.resumer_panicking.set(!control.unwinding.get());
+}
+
+#[cold]
+#[inline(never)]
+fn not_suspended(what: &str, has_frames: bool) -> ! {
+    let state = if has_frames { "running, or could not be unwound" } else { "finished" };
+    panic!("cannot {what} a coroutine that is {state}")
 }
 
 /// What the entry function finished with.
@@ -528,57 +479,6 @@ unsafe fn finished<Return>(word: Word, status: Status) -> Result<Return, Payload
     } else {
         // SAFETY: then it encoded a payload.
         Err(unsafe { decode(word) })
-    }
-}
-
-/// Why a suspended coroutine had to be leaked.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "std"), allow(dead_code, reason = "without std there is only the last"))]
-enum CannotUnwind {
-    Swallowed,
-    SuspendedByDestructor,
-    #[cfg_attr(all(feature = "std", panic = "unwind"), allow(dead_code, reason = "this build can unwind"))]
-    NoUnwinding,
-}
-
-impl fmt::Display for CannotUnwind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            CannotUnwind::Swallowed => {
-                "cannot unwind a coroutine that keeps catching the panic and suspending itself; its stack is leaked"
-            }
-            CannotUnwind::SuspendedByDestructor => {
-                "cannot unwind a coroutine that is suspended by a destructor while it unwinds; its stack is leaked"
-            }
-            CannotUnwind::NoUnwinding => {
-                "cannot unwind a suspended coroutine in a build with panic = \"abort\" or without the feature \
-                 \"std\"; its stack is leaked"
-            }
-        })
-    }
-}
-
-impl<Input, Yield, Return, S: Stack> Drop for Coroutine<Input, Yield, Return, S> {
-    fn drop(&mut self) {
-        /// Gives the stack back, however `drop` is left.
-        struct GiveBack<'a, Input, Yield, Return, S: Stack>(&'a mut Coroutine<Input, Yield, Return, S>);
-
-        impl<Input, Yield, Return, S: Stack> Drop for GiveBack<'_, Input, Yield, Return, S> {
-            fn drop(&mut self) {
-                if self.0.suspended.is_none() && !self.0.leaked() {
-                    // SAFETY: no frame is on it, and the coroutine is being dropped.
-                    unsafe { ManuallyDrop::drop(&mut self.0.stack) };
-                }
-            }
-        }
-
-        let this = GiveBack(self);
-        match this.0.unwind() {
-            Ok(()) => {}
-            #[cfg(all(feature = "std", panic = "unwind"))]
-            Err(error) if !std::thread::panicking() => panic!("{error}"),
-            Err(_) => {}
-        }
     }
 }
 

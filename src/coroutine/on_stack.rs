@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use core::mem::ManuallyDrop;
 
-use super::unwind::{self, Payload};
+use super::panic::{self, Payload};
 use crate::arch;
 use crate::stack::Stack;
 
@@ -63,7 +63,7 @@ where
         let call = unsafe { &mut *call.cast::<Call<F, R>>() };
         // SAFETY: it holds the function, which is taken only here.
         let function = unsafe { ManuallyDrop::take(&mut call.function) };
-        call.result = ManuallyDrop::new(unwind::catch(function));
+        call.result = ManuallyDrop::new(panic::catch(function));
     }
 
     let mut handover = Call::<F, R> { function: ManuallyDrop::new(function) };
@@ -73,6 +73,6 @@ where
     // SAFETY: `call` has put the result there.
     match ManuallyDrop::into_inner(unsafe { handover.result }) {
         Ok(value) => value,
-        Err(payload) => unwind::raise(payload),
+        Err(payload) => panic::raise(payload),
     }
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::unwind;
+use super::panic;
 use super::{Coroutine, CoroutineResult, Yielder, over_stack};
 #[cfg(feature = "std")]
 use crate::stack::DefaultStack;
@@ -113,7 +113,7 @@ impl<Input, Yield, Return, S: Stack> Drop for ScopedCoroutine<'_, Input, Yield, 
         impl<Input, Yield, Return, S: Stack> Drop for NotLeaked<'_, Input, Yield, Return, S> {
             fn drop(&mut self) {
                 if self.0.leaked() {
-                    unwind::abort("a scoped coroutine, which borrows, could not be unwound at the end of its scope");
+                    panic::abort("a scoped coroutine, which borrows, could not be unwound at the end of its scope");
                 }
             }
         }
@@ -152,7 +152,7 @@ impl<Input, Yield, Return, S: Stack> ScopedCoroutineRef<'_, Input, Yield, Return
 
     /// Resumes the coroutine by a panic: see [`Coroutine::throw`], also for panics.
     #[cfg(feature = "std")]
-    pub fn throw(&mut self, payload: super::unwind::Payload) -> CoroutineResult<Yield, Return> {
+    pub fn throw(&mut self, payload: super::panic::Payload) -> CoroutineResult<Yield, Return> {
         self.inner.throw(payload)
     }
 

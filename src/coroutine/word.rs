@@ -10,13 +10,19 @@ const fn fits<T>() -> bool {
 
 /// Moves `value` into a word, or makes a word that leads to it.
 ///
-/// The value is moved out either way: it is [`decode`]d once, while `value` is still alive, or never.
+/// The value is moved out either way: it is [`decode`]d once, while `value` is still there, or never.
+///
+/// # Safety
+///
+/// `value` is not used again.
 #[inline(always)]
-pub(super) fn encode<T>(value: &mut ManuallyDrop<T>) -> Word {
+pub(super) unsafe fn encode<T>(value: &mut ManuallyDrop<T>) -> Word {
     if fits::<T>() {
         let mut word = Word::uninit();
+        // SAFETY: whoever gave us the value doesn't use it again.
+        let value = unsafe { ManuallyDrop::take(value) };
         // SAFETY: T is no larger than the word. Its alignment may be, that of a zero-sized type: so unaligned.
-        unsafe { word.as_mut_ptr().cast::<ManuallyDrop<T>>().write_unaligned(core::ptr::read(value)) };
+        unsafe { word.as_mut_ptr().cast::<T>().write_unaligned(value) };
         word
     } else {
         MaybeUninit::new(core::ptr::from_mut(value).cast())

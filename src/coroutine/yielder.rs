@@ -6,7 +6,7 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use super::on_stack::call_below;
-use super::unwind::{self, Payload};
+use super::panic::{self, Payload};
 use super::word::{decode, encode};
 use crate::arch::{self, Control};
 
@@ -64,13 +64,36 @@ impl<Input, Yield> Yielder<Input, Yield> {
     // Inlined so that the return predictor stays right: see `arch::suspend`.
     #[inline(always)]
     pub fn suspend(&self, value: Yield) -> Input {
+        #[cfg(feature = "std")]
+        if std::thread::panicking() {
+            return self.suspend_panicking(value);
+        }
+        self.switch(value)
+    }
+
+    /// Suspends while the thread is panicking. If that isn't the resumer's panic then it is the coroutine's own, and this
+    /// a destructor, from which no other panic may come.
+    #[cfg(feature = "std")]
+    #[cold]
+    #[inline(never)]
+    fn suspend_panicking(&self, value: Yield) -> Input {
+        self.control.unwinding.set(!self.control.resumer_panicking.take());
+        let input = self.switch(value);
+        self.control.unwinding.set(false);
+        input
+    }
+
+    #[inline(always)]
+    fn switch(&self, value: Yield) -> Input {
         let mut value = ManuallyDrop::new(value);
+        // SAFETY: the value is not used again.
+        let word = unsafe { encode(&mut value) };
         // SAFETY: whoever has a yielder runs on top of its coroutine: it can leave neither the thread nor the
         // function that it was given to.
-        let (word, throw) = unsafe { arch::suspend(NonNull::from(&self.control), encode(&mut value)) };
+        let (word, throw) = unsafe { arch::suspend(NonNull::from(&self.control), word) };
         if !throw.is_null() {
             // SAFETY: what is thrown is always a payload, which the resumer has given up.
-            unwind::raise(unsafe { throw.cast::<Payload>().read() });
+            panic::raise(unsafe { throw.cast::<Payload>().read() });
         }
         // SAFETY: the resumer encoded an Input, and waits until we suspend again.
         unsafe { decode(word) }
@@ -104,11 +127,9 @@ impl<Input, Yield> Yielder<Input, Yield> {
     where
         F: FnOnce() -> R + Send,
     {
-        // While the coroutine runs, this is where its resumer's frames end.
-        let top = self.control.sp();
-        // SAFETY: the resumer's stack goes on below that; nothing there is used until the coroutine switches back,
+        // SAFETY: the resumer's stack goes on below its frames; nothing there is used until the coroutine switches back,
         // which it doesn't while it waits for the function.
-        unsafe { call_below(top, function) }
+        unsafe { call_below(self.control.resumer(), function) }
     }
 }
 

@@ -7,8 +7,7 @@ use cfg_if::cfg_if;
 cfg_if! {
     if #[cfg(feature = "std")] {
         use std::any::Any;
-        use std::panic::{self, AssertUnwindSafe};
-        use std::sync::Arc;
+        use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
         /// What a panic carries.
         pub(super) type Payload = Box<dyn Any + Send>;
@@ -16,41 +15,16 @@ cfg_if! {
         /// Calls `function` and catches its panic.
         pub(super) fn catch<T>(function: impl FnOnce() -> T) -> Result<T, Payload> {
             // Not a hole in unwind safety: whoever gets the payload raises it again, as if nothing had caught it.
-            panic::catch_unwind(AssertUnwindSafe(function))
+            catch_unwind(AssertUnwindSafe(function))
         }
 
         /// Raises a panic that was caught, or made: the panic hook doesn't run.
         pub(super) fn raise(payload: Payload) -> ! {
-            panic::resume_unwind(payload)
-        }
-
-        /// The payload of the panic that unwinds a suspended coroutine.
-        pub(super) struct ForcedUnwind(Arc<()>);
-
-        /// Makes [`ForcedUnwind`]s for one unwinding, knows them again, and counts those that are still alive: as long
-        /// as the unwind is under way its payload is, and it is dropped when somebody catches it.
-        pub(super) struct ForcedUnwinds(Arc<()>);
-
-        impl ForcedUnwinds {
-            pub(super) fn new() -> Self {
-                ForcedUnwinds(Arc::new(()))
-            }
-
-            pub(super) fn payload(&self) -> Payload {
-                Box::new(ForcedUnwind(self.0.clone()))
-            }
-
-            pub(super) fn alive(&self) -> usize {
-                Arc::strong_count(&self.0) - 1
-            }
-
-            pub(super) fn made(&self, payload: &Payload) -> bool {
-                payload.downcast_ref::<ForcedUnwind>().is_some_and(|one| Arc::ptr_eq(&one.0, &self.0))
-            }
+            resume_unwind(payload)
         }
     } else {
         /// Without std nothing can catch a panic, so there never is a payload.
-        pub(super) type Payload = core::convert::Infallible;
+        pub(super) type Payload = &'static str;
 
         /// Calls `function`; a panic that comes out of it aborts.
         pub(super) fn catch<T>(function: impl FnOnce() -> T) -> Result<T, Payload> {
@@ -70,8 +44,8 @@ cfg_if! {
         }
 
         /// There is no payload to raise.
-        pub(super) fn raise(payload: Payload) -> ! {
-            match payload {}
+        pub(super) fn raise(message: Payload) -> ! {
+            abort(message)
         }
     }
 }

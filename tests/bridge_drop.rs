@@ -1,0 +1,244 @@
+//! What becomes of an `as_async` that is dropped, at each stage of its life, and of the code in it that won't go.
+
+mod support;
+
+use std::future::{Future, pending, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use mixio::{WaitError, as_async, in_coroutine, try_wait, wait};
+use support::{Drops, Log, in_child, message_of, on_drop, stderr};
+
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn never_polled() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    drop(as_async(move || drop(counted)));
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn suspended() {
+    let drops = Drops::new();
+    let (captured, local) = (drops.counted(), drops.counted());
+    let mut future = as_async(move || {
+        let _locals = (captured, local);
+        wait(pending::<()>());
+    });
+    assert!(poll(&mut future).is_pending());
+    assert_eq!(drops.count(), 0);
+    drop(future);
+    assert_eq!(drops.count(), 2);
+    assert!(!in_coroutine() && !std::thread::panicking());
+}
+
+#[test]
+fn the_waited_for_future_is_dropped_too() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let mut future = as_async(move || {
+        wait(async move {
+            let _counted = counted;
+            pending::<()>().await;
+        });
+    });
+    assert!(poll(&mut future).is_pending());
+    drop(future);
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn finished_and_panicked() {
+    let drops = Drops::new();
+    for panics in [false, true] {
+        let counted = drops.counted();
+        let mut future = as_async(move || {
+            let _counted = counted;
+            assert!(!panics, "on purpose");
+        });
+        assert_eq!(catch_unwind(AssertUnwindSafe(|| poll(&mut future))).is_err(), panics);
+        assert_eq!(drops.count(), 1 + usize::from(panics));
+    }
+    assert_eq!(drops.count(), 2);
+}
+
+#[test]
+fn polled_after_its_end() {
+    let mut future = as_async(|| ());
+    assert!(poll(&mut future).is_ready());
+    let message = message_of(|| poll(&mut future));
+    assert!(message.contains("polled after it had finished"), "{message}");
+
+    let mut future = as_async(|| panic!("on purpose"));
+    assert_eq!(message_of(|| poll(&mut future)), "on purpose");
+    let message = message_of(|| poll(&mut future));
+    assert!(message.contains("finished"), "{message}");
+}
+
+#[test]
+fn forgotten() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let mut future = as_async(move || {
+        let _counted = counted;
+        wait(pending::<()>());
+    });
+    assert!(poll(&mut future).is_pending());
+    std::mem::forget(future);
+    assert_eq!(drops.count(), 0);
+    assert!(!in_coroutine());
+}
+
+#[test]
+fn a_destructor_may_wait_for_what_is_ready() {
+    let log = Log::new();
+    let seen = log.clone();
+    let mut future = as_async(move || {
+        let _closing = on_drop(move || log.push(wait(ready("closed"))));
+        wait(pending::<()>());
+    });
+    assert!(poll(&mut future).is_pending());
+    drop(future);
+    assert_eq!(seen.entries(), ["closed"]);
+}
+
+#[test]
+fn a_destructor_learns_that_it_cannot_wait() {
+    let log = Log::new();
+    let seen = log.clone();
+    let mut future = as_async(move || {
+        let _closing = on_drop(move || {
+            assert!(in_coroutine());
+            let error = try_wait(pending::<()>()).unwrap_err();
+            assert_eq!(error, WaitError::Cancelled);
+            log.push(error.to_string());
+        });
+        wait(pending::<()>());
+    });
+    assert!(poll(&mut future).is_pending());
+    drop(future);
+    assert_eq!(seen.entries().len(), 1);
+    assert!(seen.entries()[0].contains("is being dropped"), "{:?}", seen.entries());
+}
+
+/// A panic in a destructor that runs because of another ends the process: so `wait` says why before.
+#[test]
+fn a_destructor_that_insists_on_waiting_aborts_with_a_sentence() {
+    let output = in_child("a_destructor_that_insists_on_waiting_aborts_with_a_sentence", || {
+        let mut future = as_async(|| {
+            let _closing = on_drop(|| wait(pending::<()>()));
+            wait(pending::<()>());
+        });
+        assert!(poll(&mut future).is_pending());
+        drop(future);
+    });
+    assert!(!output.status.success());
+    let stderr = stderr(&output);
+    assert!(stderr.contains("cannot wait: the `AsAsync` that this runs in is being dropped"), "{stderr}");
+}
+
+#[test]
+fn code_that_catches_the_unwind_meets_it_again() {
+    let log = Log::new();
+    let seen = log.clone();
+    let mut future = as_async(move || {
+        for attempt in 0..3 {
+            let caught = catch_unwind(|| wait(pending::<()>()));
+            assert!(caught.is_err());
+            log.push(format!("caught {attempt}"));
+        }
+        // A value that is ready is still given.
+        log.push(wait(ready("returned")));
+    });
+    assert!(poll(&mut future).is_pending());
+    drop(future);
+    assert_eq!(seen.entries(), ["caught 0", "caught 1", "caught 2", "returned"]);
+}
+
+#[test]
+fn code_that_always_catches_it_is_leaked_with_a_sentence() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let mut future = as_async(move || {
+        let _counted = counted;
+        loop {
+            drop(catch_unwind(|| wait(pending::<()>())));
+        }
+    });
+    assert!(poll(&mut future).is_pending());
+    let message = message_of(|| drop(future));
+    assert!(message.contains("keeps catching the panic"), "{message}");
+    assert_eq!(drops.count(), 0);
+    assert!(!in_coroutine() && !std::thread::panicking());
+    // The thread is as good as before.
+    assert_eq!(poll(&mut as_async(|| wait(ready(1)))), Poll::Ready(1));
+}
+
+#[test]
+fn a_destructor_that_panics_by_itself() {
+    let mut future = as_async(|| {
+        // Not during the unwind: the function catches that, and goes on.
+        drop(catch_unwind(|| wait(pending::<()>())));
+        panic!("on its own account");
+    });
+    assert!(poll(&mut future).is_pending());
+    assert_eq!(message_of(|| drop(future)), "on its own account");
+    assert!(!in_coroutine());
+}
+
+#[test]
+fn dropped_inside_another() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let mut outer = as_async(move || {
+        let mut inner = as_async(move || {
+            let _counted = counted;
+            let _closing = on_drop(|| assert_eq!(try_wait(pending::<()>()), Err(WaitError::Cancelled)));
+            wait(pending::<()>());
+        });
+        assert!(poll(&mut inner).is_pending());
+        drop(inner);
+        // This one is as it was.
+        wait(ready(7))
+    });
+    assert_eq!(poll(&mut outer), Poll::Ready(7));
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn the_whole_nest_is_unwound() {
+    let drops = Drops::new();
+    fn nest(depth: usize, drops: Drops) {
+        let _counted = drops.counted();
+        if depth == 0 {
+            wait(pending::<()>());
+        } else {
+            wait(as_async(move || nest(depth - 1, drops)));
+        }
+    }
+    let mut future = as_async({
+        let drops = drops.clone();
+        move || nest(10, drops)
+    });
+    assert!(poll(&mut future).is_pending());
+    drop(future);
+    assert_eq!(drops.count(), 11);
+}
+
+#[test]
+fn a_stack_that_cannot_be_had() {
+    for (size, message) in [(0, "too small"), (usize::MAX, "no address space has room")] {
+        let drops = Drops::new();
+        let counted = drops.counted();
+        let mut future = as_async(move || drop(counted)).stack_size(size);
+        let text = message_of(|| poll(&mut future));
+        assert!(text.contains("cannot start an `as_async`") && text.contains(message), "{text}");
+        drop(future);
+        assert_eq!(drops.count(), 1);
+    }
+}
