@@ -1,0 +1,86 @@
+//! What can go wrong, and what the client is told about it.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+
+use crate::http::Failure;
+
+/// An answer other than the one hoped for.
+#[derive(Debug)]
+pub enum Error {
+    /// The request makes no sense, for this reason.
+    BadRequest(&'static str),
+    /// There is more of it than we take, in bytes.
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How much would do.
+        limit: usize,
+    },
+    /// There is no such page.
+    NotFound,
+    /// The request didn't come to its end in time.
+    TooSlow,
+    /// The order is saved, but the kitchen did not take it.
+    Kitchen {
+        /// The order.
+        order_id: i64,
+        /// What the kitchen did instead.
+        failure: Failure,
+    },
+    /// The database did not do what it should. The client isn't told the details.
+    Database(String),
+    /// A view panicked.
+    Panicked,
+    /// The server is being stopped.
+    Stopping,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::BadRequest(reason) => f.write_str(reason),
+            Error::TooLarge { what, limit } => write!(f, "{what} may be no longer than {limit} bytes"),
+            Error::NotFound => f.write_str("there is nothing here"),
+            Error::TooSlow => f.write_str("the request took too long to arrive"),
+            Error::Kitchen { failure, .. } => failure.fmt(f),
+            Error::Database(_) => f.write_str("the database is not available"),
+            Error::Panicked => f.write_str("something went wrong here"),
+            Error::Stopping => f.write_str("the server is being stopped"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Error::Database(error.to_string())
+    }
+}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Error::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::NotFound => StatusCode::NOT_FOUND,
+            Error::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Error::Kitchen { failure: Failure::Silent, .. } => StatusCode::GATEWAY_TIMEOUT,
+            Error::Kitchen { .. } => StatusCode::BAD_GATEWAY,
+            Error::Database(_) | Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut body = json!({ "error": self.to_string() });
+        if let Error::Kitchen { order_id, .. } = self {
+            body["order_id"] = (*order_id).into();
+        }
+        HttpResponse::build(self.status_code()).insert_header(("cache-control", "no-store")).json(body)
+    }
+}

@@ -1,0 +1,124 @@
+//! What a view gets: a request, read to its end, and what the application has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::{Method, header};
+use actix_web::{HttpRequest, web};
+use reqwest::Url;
+use tokio::time::timeout;
+
+use crate::consumers::Consumers;
+use crate::database::Database;
+use crate::error::Error;
+use crate::http::Http;
+use crate::settings::Settings;
+
+/// No body is longer, in bytes.
+const MAX_BODY: usize = 64 << 10;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// No name is longer, in characters.
+const MAX_USER: usize = 64;
+
+/// What the views of one worker share.
+pub struct App {
+    /// What was set when the program was started.
+    pub settings: Arc<Settings>,
+    /// Where the orders are cooked.
+    pub kitchen_service: Url,
+    /// Where the orders are kept.
+    pub database: Database,
+    /// For calling the kitchen.
+    pub http: Http,
+    /// Who is connected; all workers share this.
+    pub consumers: Arc<Consumers>,
+}
+
+/// A request. It holds on to nothing of the connection that it came from.
+pub struct Request {
+    app: web::Data<App>,
+    user: String,
+    params: Vec<(String, String)>,
+}
+
+impl Request {
+    /// Reads a request.
+    ///
+    /// # Errors
+    ///
+    /// If it is too long or too slow, or there is something wrong with it.
+    pub async fn read(http: &HttpRequest, payload: web::Payload) -> Result<Self, Error> {
+        let app = http.app_data::<web::Data<App>>().expect("the server has set it").clone();
+        let mut params = parse(http.query_string().as_bytes())?;
+        if http.method() == Method::POST {
+            params.extend(parse(&read_form(http, payload).await?)?);
+        }
+        let user = user(http, &params)?;
+        Ok(Request { app, user, params })
+    }
+
+    /// What the views share.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Who sends it.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// A parameter, from the form or from the query. If there are many of that name, the last one counts.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        find(&self.params, name)
+    }
+}
+
+/// Who sends a request that has nothing but a head.
+///
+/// # Errors
+///
+/// If that is no name.
+pub fn user_of(http: &HttpRequest) -> Result<String, Error> {
+    user(http, &parse(http.query_string().as_bytes())?)
+}
+
+fn user(http: &HttpRequest, params: &[(String, String)]) -> Result<String, Error> {
+    let cookie = http.cookie("user");
+    let given = find(params, "user").filter(|name| !name.trim().is_empty());
+    let user = given.or(cookie.as_ref().map(|cookie| cookie.value())).unwrap_or_default().trim();
+    if user.chars().count() > MAX_USER || user.chars().any(char::is_control) {
+        return Err(Error::BadRequest("`user` is to be a short name"));
+    }
+    Ok(if user.is_empty() { "anonymous" } else { user }.into())
+}
+
+async fn read_form(http: &HttpRequest, payload: web::Payload) -> Result<web::Bytes, Error> {
+    let content_type = http.headers().get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"));
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.is_empty() && !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Error::BadRequest("the body is to be a form, of type application/x-www-form-urlencoded"));
+    }
+    match timeout(PATIENCE, payload.to_bytes_limited(MAX_BODY)).await {
+        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Ok(Err(_))) => Err(Error::BadRequest("the body breaks off")),
+        Ok(Err(_)) => Err(Error::TooLarge { what: "a request's body", limit: MAX_BODY }),
+        Err(_) => Err(Error::TooSlow),
+    }
+}
+
+fn parse(text: &[u8]) -> Result<Vec<(String, String)>, Error> {
+    let params: Vec<(String, String)> =
+        serde_urlencoded::from_bytes(text).map_err(|_| Error::BadRequest("the parameters cannot be read"))?;
+    // This is what the parser puts where something can't be read.
+    if params.iter().any(|(_, value)| value.contains(char::REPLACEMENT_CHARACTER)) {
+        return Err(Error::BadRequest("the parameters are to be UTF-8"));
+    }
+    Ok(params)
+}
+
+fn find<'a>(params: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    params.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}

@@ -1,0 +1,161 @@
+//! The server: puts the views on actix-web.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{Handler, HttpRequest, HttpResponse, HttpServer, rt};
+use mixio::as_async;
+use reqwest::Url;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+use crate::consumers::{self, Consumers};
+use crate::database::{self, Database};
+use crate::error::Error;
+use crate::http::Http;
+use crate::request::{App, Request};
+use crate::running::{Running, Ticket};
+use crate::settings::Settings;
+use crate::views;
+
+/// A view: a plain function.
+pub type View = fn(&Request) -> Result<HttpResponse, Error>;
+
+/// Which view is where.
+pub fn urls(config: &mut ServiceConfig) {
+    let orders = view(views::food_delivery);
+    let kitchen = kitchen_view(views::kitchen);
+    config
+        .service(web::resource("/").route(web::get().to(orders.clone())).route(web::post().to(orders)))
+        .service(web::resource("/kitchen/").route(web::get().to(kitchen.clone())).route(web::post().to(kitchen)))
+        .service(web::resource("/connect/").route(web::get().to(view(views::connect))))
+        .service(web::resource("/ws/").route(web::get().to(consumers::open)));
+}
+
+/// Makes a handler of a view.
+pub fn view(view: View) -> impl Handler<(HttpRequest, web::Payload), Output = Result<HttpResponse, Error>> {
+    move |http: HttpRequest, payload: web::Payload| async move {
+        let request = Request::read(&http, payload).await?;
+        let running = http.app_data::<web::Data<Running>>().expect("the server has set it");
+        let ticket = running.enter().ok_or(Error::Stopping)?;
+        run(view, request, Some(ticket)).await
+    }
+}
+
+/// As [`view`], for one that views call: it is there for as long as they run.
+pub fn kitchen_view(view: View) -> impl Handler<(HttpRequest, web::Payload), Output = Result<HttpResponse, Error>> {
+    move |http: HttpRequest, payload: web::Payload| async move {
+        let request = Request::read(&http, payload).await?;
+        run(view, request, None).await
+    }
+}
+
+/// Runs a view, on a stack of its own.
+async fn run(view: View, request: Request, ticket: Option<Ticket>) -> Result<HttpResponse, Error> {
+    let future = as_async(move || {
+        let _ticket = ticket;
+        view(&request)
+    });
+    // As a task, since actix-web drops a handler whose client goes away. Synchronous code does not expect to end in the
+    // middle: an order would be left between the kitchen and the database.
+    let answer = rt::spawn(future).await.unwrap_or(Err(Error::Panicked));
+    if let Err(Error::Database(reason)) = &answer {
+        log::error!("the database fails: {reason}");
+    }
+    answer
+}
+
+/// Serves, and tells `opened` the address. That gives the future to stop at, after what has been begun.
+///
+/// # Errors
+///
+/// With what to tell the user, if it can't be started.
+pub fn serve<F: Future<Output = ()>>(
+    settings: Settings,
+    urls: fn(&mut ServiceConfig),
+    opened: impl FnOnce(SocketAddr) -> F,
+) -> Result<(), String> {
+    database::prepare(&settings.database)?;
+    let because = |error: io::Error| format!("cannot listen at {}: {error}", settings.listen);
+    let listener = TcpListener::bind(settings.listen).map_err(because)?;
+    let address = listener.local_addr().map_err(because)?;
+    let kitchen_service = settings.kitchen_service.clone().unwrap_or_else(|| own_kitchen(address));
+
+    let settings = Arc::new(settings);
+    let consumers = Arc::new(Consumers::default());
+    let running = web::Data::new(Running::new());
+
+    let factory = {
+        let (settings, consumers, running) = (settings.clone(), consumers.clone(), running.clone());
+        move || {
+            let app = App {
+                database: Database::new(&settings.database, settings.connections),
+                http: Http::new(settings.kitchen_timeout),
+                settings: settings.clone(),
+                kitchen_service: kitchen_service.clone(),
+                consumers: consumers.clone(),
+            };
+            actix_web::App::new()
+                .app_data(web::Data::new(app))
+                .app_data(running.clone())
+                .configure(urls)
+                .default_service(web::to(async || Err::<HttpResponse, _>(Error::NotFound)))
+        }
+    };
+    rt::System::new().block_on(async {
+        let server = HttpServer::new(factory)
+            .workers(settings.workers)
+            .tcp_nodelay(true)
+            .disable_signals()
+            .shutdown_timeout(settings.shutdown_timeout.as_secs())
+            .listen(listener)
+            .map_err(|error| error.to_string())?
+            .run();
+        let handle = server.handle();
+        let server = rt::spawn(server);
+        opened(address).await;
+
+        // The views first, while all that they need is there: our own kitchen too.
+        log::info!("stopping");
+        if timeout(settings.shutdown_timeout, running.stop()).await.is_err() {
+            log::warn!("some orders are not finished in time");
+        }
+        consumers.close();
+        handle.stop(true).await;
+        server.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    })
+}
+
+/// Our kitchen's address, as seen from here.
+fn own_kitchen(mut address: SocketAddr) -> Url {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Url::parse(&format!("http://{address}/kitchen/")).expect("an address makes a URL")
+}
+
+/// Ready when the program is to stop: by Ctrl-C, or SIGTERM. A second one ends it at once.
+pub fn stop_signal() -> impl Future<Output = ()> {
+    // From here on, not from the first poll on: who has been told the address may stop us.
+    let mut interrupt = signal(SignalKind::interrupt()).expect("there can be a handler for SIGINT");
+    let mut terminate = signal(SignalKind::terminate()).expect("there can be a handler for SIGTERM");
+    let mut next = async move || {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    async move {
+        next().await;
+        rt::spawn(async move {
+            next().await;
+            std::process::exit(130);
+        });
+    }
+}

@@ -1,0 +1,140 @@
+//! What can be set, on the command line or by the environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+use reqwest::Url;
+
+/// The food delivery service: takes orders, has them cooked, and tells the customer when the food will come.
+///
+///   /          takes an order: `details`, by GET query or POST form, and answers the kitchen's JSON
+///   /connect/  a web page to place orders and see notifications
+///   /ws/       the WebSocket of that page
+///   /kitchen/  a kitchen: answers 201 with `order_id` and `mins`
+///
+/// Users are told apart by the parameter or cookie `user`.
+#[derive(Clone, Debug, Parser)]
+#[command(version, verbatim_doc_comment, after_help = "KITCHEN_LOG=debug (or info, warn, error) says what to log.")]
+pub struct Settings {
+    /// The address to listen at; port 0 is any free one
+    #[arg(long, env = "KITCHEN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
+    pub listen: SocketAddr,
+
+    /// The SQLite file that keeps the orders; it is created if there is none
+    #[arg(long, env = "DATABASE_URL", value_name = "PATH", default_value = "kitchen.sqlite3", value_parser = path)]
+    pub database: String,
+
+    /// How many database connections each worker may use
+    #[arg(long, env = "KITCHEN_CONNECTIONS", value_name = "N", default_value = "4", value_parser = at_least_one)]
+    pub connections: usize,
+
+    /// How many threads serve requests; one goes a long way, since it never blocks
+    #[arg(long, env = "KITCHEN_WORKERS", value_name = "N", default_value = "1", value_parser = at_least_one)]
+    pub workers: usize,
+
+    /// The kitchen that cooks the orders; by default our own, at /kitchen/
+    #[arg(long, env = "KITCHEN_SERVICE", value_name = "URL", value_parser = url)]
+    pub kitchen_service: Option<Url>,
+
+    /// How long to wait for the kitchen's answer
+    #[arg(long, env = "KITCHEN_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = positive_time)]
+    pub kitchen_timeout: Duration,
+
+    /// How long our own kitchen takes to answer, such as 1s or 250ms
+    #[arg(long, env = "KITCHEN_DELAY", value_name = "TIME", default_value = "0s", value_parser = time)]
+    pub kitchen_delay: Duration,
+
+    /// When stopped, how long to go on with what has been begun
+    #[arg(long, env = "KITCHEN_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub shutdown_timeout: Duration,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1 is needed".into()),
+        Ok(number @ ..=1024) => Ok(number),
+        Ok(_) => Err("at most 1024 make sense".into()),
+        Err(_) => Err("not a number".into()),
+    }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let (number, per_second) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1000.0),
+        None => (text.strip_suffix('s').ok_or("a time is a number with a unit: s or ms")?, 1.0),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| "a time is a number with a unit: s or ms")?;
+    match Duration::try_from_secs_f64(number / per_second) {
+        Ok(time) if time <= Duration::from_secs(3600) => Ok(time),
+        _ => Err("a time is between 0s and 3600s".into()),
+    }
+}
+
+fn positive_time(text: &str) -> Result<Duration, String> {
+    match time(text)? {
+        Duration::ZERO => Err("some time is needed".into()),
+        time => Ok(time),
+    }
+}
+
+fn url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "http" => Ok(url),
+        _ => Err("a kitchen is called over plain http://".into()),
+    }
+}
+
+fn path(text: &str) -> Result<String, String> {
+    let path = text.strip_prefix("sqlite://").unwrap_or(text);
+    if path.is_empty() {
+        Err("a file name is needed".into())
+    } else if path.contains("://") {
+        Err("only SQLite files can be used".into())
+    } else if path.contains(":memory:") {
+        // Each connection would have a database of its own.
+        Err("orders are to be kept in a file".into())
+    } else {
+        Ok(path.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_settings_fit_together() {
+        Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(time("1s"), Ok(Duration::from_secs(1)));
+        assert_eq!(time("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(time("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "s", "1", "1m", "-1s", "nans", "infs", "1e9s"] {
+            assert!(time(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(positive_time("0s").is_err());
+    }
+
+    #[test]
+    fn databases() {
+        assert_eq!(path("a/b.sqlite3").as_deref(), Ok("a/b.sqlite3"));
+        assert_eq!(path("sqlite:///a/b").as_deref(), Ok("/a/b"));
+        for wrong in ["", "postgres://localhost/kitchen", ":memory:"] {
+            assert!(path(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn kitchens() {
+        assert!(url("http://127.0.0.1:9000/kitchen/").is_ok());
+        for wrong in ["", "kitchen", "https://127.0.0.1/", "ftp://127.0.0.1/"] {
+            assert!(url(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The program itself.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::client::{PATIENCE, begin_post, get, post, receive};
+use super::host::{rows, wait_for_status};
+
+fn kitchen() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kitchen"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A program that is running. It does not outlive its test.
+struct Program(Child);
+
+impl Program {
+    /// Starts it, and gives the address that it prints.
+    fn start(command: &mut Command) -> (Self, SocketAddr) {
+        let mut program = Program(command.args(["--listen", "127.0.0.1:0"]).spawn().unwrap());
+        let mut lines = BufReader::new(program.0.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
+        let first = lines.next().expect("it starts");
+        let address = first.split_once("http://").unwrap().1.split('/').next().unwrap().parse().unwrap();
+        let curl = lines.next().unwrap();
+        assert_eq!(curl.trim(), format!("curl http://{address}/ -d user=ann -d details=pizza"));
+        (program, address)
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    #[track_caller]
+    fn assert_ends_well(mut self) {
+        let start = Instant::now();
+        let status = loop {
+            match self.0.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(start.elapsed() < PATIENCE, "it does not stop"),
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        let mut log = String::new();
+        self.0.stderr.as_mut().unwrap().read_to_string(&mut log).unwrap();
+        assert_eq!(status.code(), Some(0), "{log}");
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn it_serves_until_it_is_told_to_stop() {
+    for signal in ["INT", "TERM"] {
+        let directory = tempfile::tempdir().unwrap();
+        // The default database is in the current directory.
+        let (program, address) = Program::start(kitchen().current_dir(&directory).env_remove("DATABASE_URL"));
+        let reply = post(address, "/", "user=ann&details=pizza");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        program.signal(signal);
+        program.assert_ends_well();
+        let database = directory.path().join("kitchen.sqlite3");
+        assert_eq!(rows(database.to_str().unwrap())[0].user, "ann");
+    }
+}
+
+#[test]
+fn it_stops_at_once_if_told_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (program, _) = Program::start(kitchen().current_dir(&directory));
+    program.signal("INT");
+    program.assert_ends_well();
+}
+
+#[test]
+fn it_ends_an_order_before_it_stops() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("orders");
+    let database = database.to_str().unwrap();
+    let environment = [("DATABASE_URL", database), ("KITCHEN_DELAY", "1s")];
+    let (program, address) = Program::start(kitchen().envs(environment));
+    let client = begin_post(address, "/", "details=pizza");
+    wait_for_status(database, "placed");
+    program.signal("INT");
+    assert_eq!(receive(client).status, 200);
+    program.assert_ends_well();
+    wait_for_status(database, "accepted");
+}
+
+#[test]
+fn orders_are_there_the_next_time() {
+    let directory = tempfile::tempdir().unwrap();
+    for id in 1..=2 {
+        let (program, address) = Program::start(kitchen().current_dir(&directory));
+        assert_eq!(get(address, "/?details=soup").json()["order_id"], id);
+        program.signal("INT");
+        program.assert_ends_well();
+    }
+}
+
+fn run(arguments: &[&str]) -> (Output, String) {
+    let output = kitchen().args(arguments).output().unwrap();
+    let errors = String::from_utf8(output.stderr.clone()).unwrap();
+    (output, errors)
+}
+
+#[test]
+fn it_explains_its_settings() {
+    let (output, _) = run(&["--help"]);
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    for setting in ["listen", "database", "workers", "kitchen-service", "kitchen-timeout", "kitchen-delay"] {
+        assert!(help.contains(&format!("--{setting}")), "{setting} is missing: {help}");
+    }
+    assert!(help.contains("DATABASE_URL") && help.contains("/connect/"));
+}
+
+#[test]
+fn it_says_what_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("orders");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let missing = directory.path().join("missing/orders");
+    for (arguments, reason) in [
+        (["--database", database.to_str().unwrap(), "--listen", &taken], "cannot listen at"),
+        (["--database", missing.to_str().unwrap(), "--listen", "127.0.0.1:0"], "cannot use the database"),
+    ] {
+        let (output, errors) = run(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert!(errors.starts_with("kitchen: ") && errors.contains(reason), "{errors}");
+    }
+    for arguments in [["--kitchen-service", "nowhere"], ["--kitchen-delay", "soon"], ["--listen", "here"]] {
+        let (output, errors) = run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(arguments[0]) && errors.contains(arguments[1]), "{errors}");
+    }
+}

@@ -1,0 +1,71 @@
+//! Kitchens that do as they are told. Each request is answered on a thread of its own.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// What a kitchen has been asked for.
+pub(crate) struct FakeKitchen {
+    pub(crate) url: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl FakeKitchen {
+    /// `answer` gets the form that is posted, and gives all that is to be sent.
+    pub(crate) fn new(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let kitchen = FakeKitchen { url, requests: requests.clone() };
+        let answer = Arc::new(answer);
+        // It goes on until the test program ends.
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (answer, requests) = (answer.clone(), requests.clone());
+                thread::spawn(move || serve(stream.unwrap(), &requests, &*answer));
+            }
+        });
+        kitchen
+    }
+
+    /// The forms that were posted.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn serve(mut stream: TcpStream, requests: &Mutex<Vec<String>>, answer: &dyn Fn(&str) -> String) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).is_err() || line.is_empty() {
+            return;
+        }
+        let line = line.trim_end().to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.parse().unwrap();
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut form = vec![0; length];
+    if reader.read_exact(&mut form).is_err() {
+        return;
+    }
+    let form = String::from_utf8(form).unwrap();
+    requests.lock().unwrap().push(form.clone());
+    // The other side may have lost its patience.
+    let _ = stream.write_all(answer(&form).as_bytes());
+}
+
+pub(crate) fn reply(status: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+}
+
+pub(crate) fn created(mins: u32) -> String {
+    reply("201 Created", &format!("{{\"mins\": {mins}}}"))
+}

@@ -1,0 +1,14 @@
+//! The kitchen from outside: over real sockets, with a database of its own for each test.
+#![forbid(unsafe_code)]
+
+mod bad_input;
+mod bad_kitchens;
+mod binary;
+mod client;
+mod fake_kitchen;
+mod host;
+mod notifications;
+mod orders;
+mod overlap;
+mod shutdown;
+mod source;
