@@ -14,9 +14,9 @@
 //!                    ~  frames of the user   ~
 //!                    |  the suspending one   |
 //!                    +-----------------------+
+//!                    | address to resume at  |
 //!                    | rbp                   |
-//!                    | rbx                   |
-//!              sp -> | address to resume at  |
+//!              sp -> | rbx                   |
 //!                    +-----------------------+
 //! ```
 //!
@@ -50,10 +50,10 @@
 //!                    +-----------------------+
 //!                    ~  the closure, aligned ~
 //!                    +-----------------------+
-//!                    | closure               |  }
-//!                    | entry                 |  } Fresh
 //!                    | (padding)             |  }
-//!              sp -> | root_frame            |  }
+//!                    | root_frame            |  } Fresh
+//!                    | closure               |  }
+//!              sp -> | entry                 |  }
 //!                    +-----------------------+
 //! ```
 //!
@@ -84,10 +84,10 @@ pub(crate) const STACK_ALIGNMENT: usize = 16;
 /// What the top of a fresh coroutine's stack looks like to [`root_frame`], which takes it off.
 #[repr(C)]
 struct Fresh {
-    resume_at: unsafe extern "C" fn(),
-    padding: usize,
     entry: Entry,
     closure: *mut c_void,
+    resume_at: unsafe extern "C" fn(),
+    padding: usize,
 }
 
 const _: () = assert!(size_of::<Fresh>() == 32 && size_of::<Control>().is_multiple_of(STACK_ALIGNMENT));
@@ -113,7 +113,7 @@ pub(crate) unsafe fn prepare(
     // SAFETY: the caller vouches for the memory below `top`.
     let fresh = unsafe { top.cast::<Fresh>().sub(1) };
     // SAFETY: as above; 16-byte alignment of `top` and of Fresh's size make it aligned.
-    unsafe { fresh.write(Fresh { resume_at: root_frame, padding: 0, entry, closure }) };
+    unsafe { fresh.write(Fresh { entry, closure, resume_at: root_frame, padding: 0 }) };
     // SAFETY: it is inside the stack's memory, so it isn't null.
     unsafe { NonNull::new_unchecked(fresh.cast()) }
 }
@@ -144,8 +144,8 @@ unsafe extern "C" fn root_frame() {
         ".cfi_offset rbx, -8",
         ".cfi_offset rip, -16",
         ".cfi_offset rbp, -24",
-        "mov r8, [rax + 16]",
-        "mov rdx, [rax + 24]",
+        "mov r8, [rax]",
+        "mov rdx, [rax + 8]",
         "lea rsp, [rax + 32]",
         // Not a `call`: the return predictor has one entry for the `call` that came here, and the `ret` of the first
         // `suspend` is to take that one.
@@ -178,7 +178,7 @@ pub(crate) unsafe fn resume(
         asm!(
             "push rbx",
             // Pairs with the `ret` in `suspend` or `finish`.
-            "call [rax]",
+            "call [rax + 16]",
             "pop rbx",
             inlateout("rdi") word => out,
             inlateout("rsi") control.as_ptr() => status,
@@ -207,10 +207,10 @@ pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *m
     // clobbered.
     unsafe {
         asm!(
-            "push rbp",
-            "push rbx",
             "lea rax, [rip + 2f]",
             "push rax",
+            "push rbp",
+            "push rbx",
             "mov rax, [rsi]",
             "mov rsi, rsp",
             "mov rsp, rax",
@@ -220,9 +220,11 @@ pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *m
             "2:",
             "push rbp",
             "mov [rsi], rsp",
-            "lea rsp, [rax + 8]",
+            "mov rsp, rax",
             "pop rbx",
             "pop rbp",
+            // The address that we were called at: a pop, since the processor tracks those without arithmetic.
+            "pop rcx",
             inlateout("rdi") word => out,
             inlateout("rsi") control.as_ptr() => _,
             lateout("rdx") throw,

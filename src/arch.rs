@@ -32,8 +32,8 @@ pub(crate) struct Control {
     // The assembly has no use for the rest, which `coroutine` keeps here.
     /// Whether it is suspended in the midst of a panic of its own, by a destructor.
     pub(crate) unwinding: Cell<bool>,
-    /// Whether its resumer was panicking already.
-    pub(crate) resumer_panicking: Cell<bool>,
+    /// Whether the thread was panicking, by somebody else's panic, when it was entered or last thrown into.
+    pub(crate) others_panic: Cell<bool>,
 }
 
 impl Control {
@@ -42,7 +42,7 @@ impl Control {
             resumer: Cell::new(core::ptr::null_mut()),
             root: Cell::new(core::ptr::null()),
             unwinding: Cell::new(false),
-            resumer_panicking: Cell::new(false),
+            others_panic: Cell::new(false),
         }
     }
 
@@ -54,6 +54,12 @@ impl Control {
     /// Whether the coroutine has started, and not finished.
     pub(crate) fn has_frames(&self) -> bool {
         !self.resumer.get().is_null()
+    }
+
+    /// Notes whose panic it is, if the thread is panicking, before the coroutine is entered or thrown into.
+    #[cfg(feature = "std")]
+    pub(crate) fn note_panic(&self) {
+        self.others_panic.set(std::thread::panicking() && !self.unwinding.get());
     }
 
     /// Declares the stack free of frames: what `finish` does on the way out.

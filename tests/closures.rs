@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 
 use mixio::stack::{DefaultStack, MIN_STACK_SIZE, Stack as _, UnguardedStack};
 use mixio::{Coroutine, CoroutineResult, Yielder};
-use support::{Drops, message_of};
+use support::{Drops, assert_success, in_child, message_of};
 
 #[derive(Clone, Copy)]
 #[repr(align(64))]
@@ -110,17 +110,21 @@ fn too_large_for_the_stack_is_a_panic_that_drops_everything() {
 
 #[test]
 fn just_too_large_for_a_small_stack() {
-    let drops = Drops::new();
-    let captured = (drops.counted(), [0u8; MIN_STACK_SIZE]);
-    let stack = DefaultStack::new(MIN_STACK_SIZE).unwrap();
-    // Its guard page is no room for the closure, though it lies between limit and base.
-    let message = message_of(|| {
-        Coroutine::<(), (), (), _>::with_stack(stack, move |_, ()| {
-            black_box(&captured);
-        })
+    // Its guard page is no room for the closure, though it lies between limit and base. In a child process, lest a fault
+    // there be the end of the other tests.
+    let output = in_child("just_too_large_for_a_small_stack", || {
+        let drops = Drops::new();
+        let captured = (drops.counted(), [0u8; MIN_STACK_SIZE]);
+        let stack = DefaultStack::new(MIN_STACK_SIZE).unwrap();
+        let message = message_of(|| {
+            Coroutine::<(), (), (), _>::with_stack(stack, move |_, ()| {
+                black_box(&captured);
+            })
+        });
+        assert!(message.starts_with("the coroutine's closure captures 4104 bytes, too many for"), "{message}");
+        assert_eq!(drops.count(), 1);
     });
-    assert!(message.starts_with("the coroutine's closure captures 4104 bytes, too many for"), "{message}");
-    assert_eq!(drops.count(), 1);
+    assert_success(&output);
 }
 
 #[test]

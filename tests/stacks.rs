@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::ptr;
 
 use mixio::stack::{
-    DEFAULT_STACK_SIZE, DefaultStack, MIN_STACK_SIZE, STACK_ALIGNMENT, Stack, StackError, UnguardedStack,
+    DEFAULT_STACK_SIZE, DefaultStack, MIN_STACK_SIZE, STACK_ALIGNMENT, Stack, StackError, StackPointer, UnguardedStack,
 };
 use mixio::{Coroutine, CoroutineResult, ScopedCoroutine, Yielder};
 use support::{assert_success, in_child, in_limited_child, stderr};
@@ -181,7 +181,7 @@ fn touching_the_guard_is_a_fault() {
         unsafe { lowest.write_volatile(1) };
         eprintln!("the last byte");
         // SAFETY: none: it must fault.
-        unsafe { lowest.sub(1).write_volatile(1) };
+        unsafe { lowest.wrapping_sub(1).write_volatile(1) };
         eprintln!("not reached");
     });
     let signal = output.status.signal();
@@ -212,7 +212,11 @@ fn running_off_the_end_is_a_fault() {
 fn a_borrowed_one_comes_back() {
     let mut stack = DefaultStack::new(64 << 10).unwrap();
     let (base, limit) = (stack.base(), stack.limit());
-    assert_eq!(((&mut stack).base(), (&mut stack).limit()), (base, limit));
+    // As what it is lent as, not as what is lent.
+    fn ends(stack: impl Stack) -> (StackPointer, StackPointer) {
+        (stack.base(), stack.limit())
+    }
+    assert_eq!(ends(&mut stack), (base, limit));
     for n in 0..10 {
         ScopedCoroutine::with_stack(&mut stack, |yielder: &Yielder<u32, u32>, first| yielder.suspend(first + n)).scope(
             |mut coroutine| {
@@ -250,13 +254,11 @@ fn used_a_thousand_times() {
 }
 
 #[test]
-fn one_that_was_not_used_is_given_back() {
-    // One after the other more than there can be at once.
-    let mut bases = std::collections::HashSet::new();
-    for _ in 0..100_000 {
-        bases.insert(DefaultStack::new(1 << 20).unwrap().base());
+fn given_back_when_dropped() {
+    // One after the other more than a process can have at once, 32,750 or so if nobody has changed vm.max_map_count.
+    for n in 0..40_000 {
+        assert!(DefaultStack::new(DEFAULT_STACK_SIZE).is_ok(), "number {n}");
     }
-    assert!(bases.len() < 60_000, "{} different addresses", bases.len());
 }
 
 #[test]

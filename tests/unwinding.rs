@@ -13,6 +13,7 @@ use mixio::{Coroutine, CoroutineResult, Yielder};
 use support::{Drops, Log, assert_success, in_child, message_of, on_drop, panic_of, stderr};
 
 const SIGABRT: i32 = 6;
+
 const SWALLOWED: &str = "cannot unwind a coroutine that keeps catching the panic and suspending itself; its stack is \
                          leaked";
 const SUSPENDED_BY_DESTRUCTOR: &str =
@@ -42,13 +43,12 @@ fn a_payload_arrives_intact() {
 
 #[test]
 fn a_panic_after_suspensions() {
-    let mut coroutine = Coroutine::new(|yielder: &Yielder<(), u32>, ()| {
+    let mut coroutine: Coroutine<(), u32, ()> = Coroutine::new(|yielder: &Yielder<(), u32>, ()| {
         for n in 0..10 {
             yielder.suspend(n);
         }
-        if yielder.suspend(10) == () {
-            panic!("at last");
-        }
+        yielder.suspend(10);
+        panic!("at last");
     });
     for n in 0..=10 {
         assert_eq!(coroutine.resume(()), CoroutineResult::Yield(n));
@@ -440,19 +440,87 @@ fn a_destructor_that_catches_the_unwind_of_its_own_suspension() {
     assert_success(&output);
 }
 
+/// Suspended by a destructor in the midst of a panic of its own, with a counted value there.
+fn suspended_in_a_panic(drops: &Drops) -> Coroutine<(), (), (), support::CountedStack> {
+    let counted = drops.counted();
+    let mut coroutine = Coroutine::with_stack(drops.stack(), move |yielder: &Yielder<(), ()>, ()| {
+        let _counted = counted;
+        let _suspends = on_drop(|| yielder.suspend(()));
+        panic!("ordinary");
+    });
+    coroutine.resume(());
+    coroutine
+}
+
 #[test]
 fn unwound_while_a_destructor_has_it_suspended_for_an_ordinary_panic() {
-    // A panic out of that destructor is a second one, which ends the process: Rust says so, not mixio.
+    // A panic raised in that destructor would be a second one, and the end of the process.
     let output = in_child("unwound_while_a_destructor_has_it_suspended_for_an_ordinary_panic", || {
-        let mut coroutine = Coroutine::new(move |yielder: &Yielder<(), ()>, ()| -> () {
-            let _suspends = on_drop(|| yielder.suspend(()));
-            panic!("ordinary");
-        });
-        coroutine.resume(());
+        let drops = Drops::new();
+        let mut coroutine = suspended_in_a_panic(&drops);
+        assert_eq!(message_of(|| coroutine.force_unwind()), SUSPENDED_BY_DESTRUCTOR);
+        assert!(coroutine.done() && thread::panicking());
         drop(coroutine);
+        assert_eq!(drops.count(), 0, "it is leaked, the stack too");
+    });
+    assert_success(&output);
+}
+
+#[test]
+fn dropped_while_a_destructor_has_it_suspended_for_an_ordinary_panic() {
+    let output = in_child("dropped_while_a_destructor_has_it_suspended_for_an_ordinary_panic", || {
+        let drops = Drops::new();
+        drop(suspended_in_a_panic(&drops));
+        assert_eq!(drops.count(), 0, "it is leaked, the stack too");
+        assert!(thread::panicking());
+    });
+    assert_success(&output);
+}
+
+/// Rust doesn't say whose panic it is: in a coroutine that started in the midst of one, its own is taken for that.
+#[test]
+fn dropped_while_a_destructor_has_it_suspended_and_it_started_in_a_panic() {
+    let output = in_child("dropped_while_a_destructor_has_it_suspended_and_it_started_in_a_panic", || {
+        drop(catch_unwind(|| {
+            let drops = Drops::new();
+            let _drops_it = on_drop(|| drop(suspended_in_a_panic(&drops)));
+            panic!("of the resumer");
+        }));
     });
     assert_eq!(output.status.signal(), Some(SIGABRT), "{}", stderr(&output));
     assert!(stderr(&output).contains("panic in a destructor during cleanup"), "{}", stderr(&output));
+}
+
+/// The other way round: somebody else's panic, while it runs, is taken for its own.
+#[test]
+fn unwound_while_another_one_that_it_owns_is_suspended_by_a_destructor() {
+    let output = in_child("unwound_while_another_one_that_it_owns_is_suspended_by_a_destructor", || {
+        let drops = Drops::new();
+        let (inside, counted) = (Drops::new(), drops.counted());
+        let mut coroutine = Coroutine::new(move |yielder: &Yielder<(), ()>, ()| {
+            let _counted = counted;
+            let _other = suspended_in_a_panic(&inside);
+            yielder.suspend(());
+        });
+        coroutine.resume(());
+        assert_eq!(message_of(|| coroutine.force_unwind()), SUSPENDED_BY_DESTRUCTOR);
+        assert_eq!(drops.count(), 0);
+    });
+    assert_success(&output);
+}
+
+#[test]
+fn thrown_into_one_that_a_destructor_has_suspended() {
+    let drops = Drops::new();
+    let mut coroutine = suspended_in_a_panic(&drops);
+    assert_eq!(
+        message_of(|| coroutine.throw(Box::new("not thrown"))),
+        "cannot throw into a coroutine that is suspended by a destructor while it unwinds"
+    );
+    // It is as it was.
+    assert_eq!(message_of(|| coroutine.resume(())), "ordinary");
+    assert_eq!(drops.count(), 1);
+    assert!(coroutine.done() && !thread::panicking());
 }
 
 #[test]

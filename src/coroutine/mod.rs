@@ -217,7 +217,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         /// What the entry function needs below the closure: frames of its own, and those of a small user function.
         const LEAST_FRAMES: usize = 1024;
 
-        let (limit, base) = (stack.limit().get(), stack.base().get());
+        let (limit, base) = (stack.limit().get() + stack.guard_size(), stack.base().get());
         assert!(
             base.is_multiple_of(STACK_ALIGNMENT) && base - limit >= crate::stack::MIN_STACK_SIZE,
             "a stack of {} bytes up to {base:#x} breaks the contract of mixio::stack::Stack: at least {} bytes, with \
@@ -267,10 +267,6 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     #[inline]
     pub fn resume(&mut self, input: Input) -> CoroutineResult<Yield, Return> {
         let Some(sp) = self.suspended.take() else { not_suspended("resume", self.leaked()) };
-        #[cfg(feature = "std")]
-        if std::thread::panicking() {
-            note_panicking_resumer(self.control());
-        }
         let mut input = ManuallyDrop::new(input);
         // SAFETY: the input is not used again.
         let word = unsafe { encode(&mut input) };
@@ -326,9 +322,8 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     /// As [`arch::resume`], for a suspended coroutine.
     #[cfg(feature = "std")]
     unsafe fn raise_at(&mut self, sp: NonNull<c_void>, payload: Payload) -> (Word, Status) {
-        if std::thread::panicking() {
-            note_panicking_resumer(self.control());
-        }
+        // SAFETY: `prepare` has put it there.
+        unsafe { self.control().as_ref() }.note_panic();
         let mut payload = ManuallyDrop::new(payload);
         // SAFETY: as the caller says; `suspend` reads the payload, and nobody the word.
         unsafe { arch::resume(sp, self.control(), Word::uninit(), (&raw mut payload).cast()) }
@@ -424,6 +419,9 @@ where
 {
     // SAFETY: as the caller says; the stack, with the control block, outlives this function.
     let yielder = unsafe { Yielder::of(control) };
+    #[cfg(feature = "std")]
+    // SAFETY: the control block lives as long as the stack.
+    unsafe { control.as_ref() }.note_panic();
     // SAFETY: as the caller says.
     let function = unsafe { closure.cast::<F>().read() };
     // SAFETY: as the caller says.
@@ -446,19 +444,7 @@ where
     unsafe { arch::finish(control, word, status) }
 }
 
-// Functions for the rare cases, not methods: a coroutine whose address nobody takes can live in registers.
-
-/// The thread is panicking before the coroutine is resumed: unless that is the coroutine's own panic, whatever it finds
-/// when it suspends itself is not.
-#[cfg(feature = "std")]
-#[cold]
-#[inline(never)]
-fn note_panicking_resumer(control: NonNull<Control>) {
-    // SAFETY: it is the control block of a coroutine that is about to be resumed.
-    let control = unsafe { control.as_ref() };
-    control.resumer_panicking.set(!control.unwinding.get());
-}
-
+// Not a method: a coroutine whose address nobody takes can live in registers.
 #[cold]
 #[inline(never)]
 fn not_suspended(what: &str, has_frames: bool) -> ! {

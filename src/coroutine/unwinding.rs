@@ -32,6 +32,11 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     ///
     /// Its stack is leaked then, with all that is on it. Dropping the coroutine does the same, but is silent in a build
     /// without unwinding, or while the thread is panicking already.
+    ///
+    /// Rust tells whether a thread is panicking, but not by which panics. So a coroutine that was resumed, and suspended
+    /// itself, in the midst of somebody else's panic is taken to be in its own, and leaked, until it suspends itself the
+    /// next time; unless that panic was under way when the coroutine started. In one that started then, a destructor that
+    /// suspends it in a panic of its own isn't known for what it is: the process aborts.
     pub fn force_unwind(&mut self) {
         if let Err(error) = self.unwind() {
             panic!("{error}");

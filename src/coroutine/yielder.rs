@@ -71,13 +71,13 @@ impl<Input, Yield> Yielder<Input, Yield> {
         self.switch(value)
     }
 
-    /// Suspends while the thread is panicking. If that isn't the resumer's panic then it is the coroutine's own, and this
-    /// a destructor, from which no other panic may come.
+    /// Suspends while the thread is panicking. If that isn't known to be somebody else's panic then it is the coroutine's
+    /// own, and this a destructor, from which no other panic may come.
     #[cfg(feature = "std")]
     #[cold]
     #[inline(never)]
     fn suspend_panicking(&self, value: Yield) -> Input {
-        self.control.unwinding.set(!self.control.resumer_panicking.take());
+        self.control.unwinding.set(!self.control.others_panic.get());
         let input = self.switch(value);
         self.control.unwinding.set(false);
         input

@@ -116,6 +116,11 @@ unsafe impl Stack for DefaultStack {
         // SAFETY: it is the start of the mapping, which is not at null.
         unsafe { StackPointer::new_unchecked(self.base.get() - self.mapping.len()) }
     }
+
+    #[inline]
+    fn guard_size(&self) -> usize {
+        page_size()
+    }
 }
 
 impl fmt::Debug for DefaultStack {

@@ -42,6 +42,13 @@ pub unsafe trait Stack {
 
     /// The lowest address, guard included.
     fn limit(&self) -> StackPointer;
+
+    /// How many bytes from the limit up are the guard; zero if that isn't known.
+    ///
+    /// For saying in good time that a closure is too large for the stack, instead of running into the guard.
+    fn guard_size(&self) -> usize {
+        0
+    }
 }
 
 // SAFETY: the memory is that of the borrowed stack, which the exclusive reference keeps as it is and out of other hands.
@@ -54,6 +61,11 @@ unsafe impl<S: Stack> Stack for &mut S {
     #[inline]
     fn limit(&self) -> StackPointer {
         (**self).limit()
+    }
+
+    #[inline]
+    fn guard_size(&self) -> usize {
+        (**self).guard_size()
     }
 }
 
