@@ -131,6 +131,8 @@ unsafe extern "C" fn root_frame() {
         // rdi: the word; rsi: control; rax: our stack pointer, at Fresh. We are still on the resumer's stack, and
         // the `call` has just pushed the return address: with rbp it makes a frame record.
         "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
         "mov [rsi], rsp",
         "lea rcx, [rip + 2f]",
         "mov [rsi + 8], rcx",

@@ -52,7 +52,9 @@
 //! | inside a future that is polled by `wait` | the whole stack is suspended, with that poll in its midst |
 //! | inside a branch of `join!` or `select!` that is polled by `wait` | the same: so the branches take turns, and don't overlap. Make each branch an [`as_async`] |
 //! | in a destructor | as elsewhere. While a panic unwinds the stack too, but then [`std::thread::panicking`] is true for whatever runs meanwhile on this thread |
-//! | in a destructor, because the [`AsAsync`] is being dropped | a future that is ready at once gives its value. Otherwise there is nobody left to poll it: [`try_wait`] gives [`WaitError::Cancelled`], and `wait` panics, which in a destructor aborts the process |
+//! | in a destructor that runs because the [`AsAsync`] is being dropped | a future that is ready at once gives its value. Otherwise there is nobody left to poll it: [`try_wait`] gives [`WaitError::Cancelled`], and `wait` panics, which in such a destructor aborts the process |
+//! | in a waker that is called by a future | the same, with [`WaitError::InWaker`]: who polls can't be suspended by it |
+//! | in a panic hook | don't: the hook belongs to the whole program, and `std` aborts at the next panic while it is suspended in one |
 //! | in a callback from C | as elsewhere. If the [`AsAsync`] is dropped meanwhile, the unwind ends at the callback: a panic may not leave an `extern "C"` function, so the process aborts. Don't drop it before the C code has returned |
 //!
 //! # What a switch keeps
@@ -60,7 +62,12 @@
 //! What a function call keeps, and no more. Floating-point control words (MXCSR and the x87 control word, FPCR) belong to
 //! the thread: nobody saves or restores them at a switch. Thread-locals belong to the thread as well: what other crates
 //! keep in them while your code is suspended, the code of your neighbours sees. A `RefCell` in a thread-local that is
-//! borrowed over a `wait` is found borrowed.
+//! borrowed over a `wait` is found borrowed. A lock of `std` that is held over a `wait`, or a `LazyLock` or `OnceLock` whose
+//! value waits, blocks the thread when a neighbour wants it too, and then nobody is left to give it back: use the locks of
+//! your executor, and `wait` for them.
+//!
+//! So does the count of panics belong to the thread. While a destructor waits in the midst of a panic,
+//! [`std::thread::panicking`] is true for the neighbours, and the `std` mutexes that they unlock are poisoned.
 //!
 //! # Soundness
 //!

@@ -242,3 +242,44 @@ fn a_stack_that_cannot_be_had() {
         assert_eq!(drops.count(), 1);
     }
 }
+
+/// What the function returns after all is dropped where the coroutine is no more: a `wait` there parks the thread.
+#[test]
+fn the_value_of_a_function_that_caught_the_unwind() {
+    struct Waits(Log);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            assert!(!in_coroutine());
+            self.0.push(wait(ready("waited")));
+        }
+    }
+    let log = Log::new();
+    let value = Waits(log.clone());
+    let mut future = as_async(move || {
+        drop(catch_unwind(|| wait(pending::<()>())));
+        value
+    });
+    assert!(poll(&mut future).is_pending());
+    drop(future);
+    assert_eq!(log.entries(), ["waited"]);
+}
+
+/// The panic hook runs where the panic is raised: that of a poll too many is the executor's business.
+#[test]
+fn a_panic_hook_does_not_find_what_has_finished() {
+    let output = in_child("a_panic_hook_does_not_find_what_has_finished", || {
+        std::panic::set_hook(Box::new(|_| assert!(!in_coroutine())));
+        let mut future = as_async(|| std::panic::resume_unwind(Box::new("first")));
+        assert_eq!(message_of(|| poll(&mut future)), "first");
+        assert!(message_of(|| poll(&mut future)).contains("after it had finished"));
+
+        let mut future = as_async(|| {
+            loop {
+                drop(catch_unwind(|| wait(pending::<()>())));
+            }
+        });
+        assert!(poll(&mut future).is_pending());
+        assert!(message_of(|| drop(future)).contains("keeps catching"));
+    });
+    assert!(output.status.success(), "{}", stderr(&output));
+}

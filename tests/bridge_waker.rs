@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use mixio::{AsAsync, Coroutine, CoroutineResult, Yielder, as_async, wait};
+use mixio::{AsAsync, Coroutine, CoroutineResult, WaitError, Yielder, as_async, try_wait, wait};
 use support::message_of;
 
 /// Counts its wakes.
@@ -230,14 +230,11 @@ fn a_wait_may_begin_in_one_as_async_and_end_in_another() {
     let wanderer = Coroutine::new({
         let gate = gate.clone();
         move |yielder: &Yielder<(), ()>, ()| {
-            // Lent out for as long as this coroutine runs: that is, while its future is polled.
-            let yielder: *const Yielder<(), ()> = yielder;
             let (mut first, mut gate) = (true, gate.clone());
             wait(poll_fn(move |context| {
                 if first {
                     first = false;
-                    // SAFETY: the coroutine's function is still running: it waits for this future.
-                    unsafe { &*yielder }.suspend(());
+                    yielder.suspend(());
                 }
                 Pin::new(&mut gate).poll(context)
             }));
@@ -269,6 +266,69 @@ fn a_wait_may_begin_in_one_as_async_and_end_in_another() {
     assert_eq!(counter.count(), 1);
     gate.open();
     assert_eq!(poll_once(&mut other).0, Poll::Ready(Some("arrived")));
+}
+
+/// The same, but it begins outside of any: then it must not park the executor's thread.
+#[test]
+fn a_wait_may_begin_outside_and_end_in_an_as_async() {
+    let gate = Gate::default();
+    let mut wanderer = Coroutine::new({
+        let gate = gate.clone();
+        move |yielder: &Yielder<(), ()>, ()| {
+            let (mut polls, mut gate) = (0, gate.clone());
+            wait(poll_fn(move |context| {
+                polls += 1;
+                // First it is polled to see whether it is ready, and then by who would park the thread.
+                if polls == 2 {
+                    yielder.suspend(());
+                }
+                Pin::new(&mut gate).poll(context)
+            }));
+            "arrived"
+        }
+    });
+    assert_eq!(wanderer.resume(()), CoroutineResult::Yield(()));
+    let mut future = as_async(move || wanderer.resume(()).as_return());
+    let (poll, counter) = poll_once(&mut future);
+    assert!(poll.is_pending());
+    gate.wake();
+    assert_eq!(counter.count(), 1);
+    gate.open();
+    assert_eq!(poll_once(&mut future).0, Poll::Ready(Some("arrived")));
+}
+
+/// Code in a waker runs in the midst of a poll, but can't suspend what polls.
+#[test]
+fn a_waker_cannot_wait() {
+    struct Waits;
+    impl Wake for Waits {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            assert!(!mixio::in_coroutine());
+            assert_eq!(wait(std::future::ready(1)), 1);
+            assert_eq!(try_wait(std::future::pending::<()>()), Err(WaitError::InWaker));
+            assert!(message_of(|| wait(std::future::pending::<()>())).contains("cannot wait: this is a waker"));
+        }
+    }
+    let mut outer = as_async(|| {
+        let mut inner = as_async(|| {
+            wait(poll_fn(|context| {
+                context.waker().wake_by_ref();
+                assert!(mixio::in_coroutine());
+                Poll::Ready(2)
+            }))
+        });
+        let waker = Waker::from(Arc::new(Waits));
+        assert_eq!(Pin::new(&mut inner).poll(&mut Context::from_waker(&waker)), Poll::Ready(2));
+        // Before anything else in this coroutine is disturbed.
+        let mut polled = false;
+        wait(poll_fn(move |_| if std::mem::replace(&mut polled, true) { Poll::Ready(3) } else { Poll::Pending }))
+    });
+    assert!(poll_once(&mut outer).0.is_pending());
+    assert_eq!(poll_once(&mut outer).0, Poll::Ready(3));
 }
 
 #[test]

@@ -2,13 +2,17 @@
 
 mod support;
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
-use mixio::{Coroutine, CoroutineResult, Yielder, as_async, wait};
-use support::{Drops, message, message_of, on_drop, panic_of};
+use mixio::{Coroutine, CoroutineResult, WaitError, Yielder, as_async, in_coroutine, try_wait, wait};
+use support::{Drops, assert_success, in_child, message, message_of, on_drop, panic_of, stderr};
+
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
 
 /// A destructor on its stack suspends it while its own panic unwinds it.
 fn suspended_in_its_own_panic(drops: &Drops) -> Coroutine<(), &'static str, ()> {
@@ -146,18 +150,124 @@ fn resumed_by_a_destructor_it_is_still_unwound_later() {
     assert_eq!(drops.count(), 1);
 }
 
+/// A panic comes up from its drop, as from a poll: the future's own, which was under way.
 #[test]
-fn an_as_async_whose_destructor_waits_in_a_panic() {
-    on_a_thread(|| {
-        let drops = Drops::new();
-        let counted = drops.counted();
-        let mut future = as_async(move || {
-            let _counted = counted;
+fn an_as_async_whose_destructor_waits_in_its_own_panic() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let mut future = as_async(move || {
+        let _counted = counted;
+        let _closing = on_drop(|| assert_eq!(try_wait(pending::<()>()), Err(WaitError::Cancelled)));
+        panic!("its own");
+    });
+    assert!(poll(&mut future).is_pending());
+    assert!(std::thread::panicking(), "as long as it is suspended there");
+    assert_eq!(message_of(|| drop(future)), "its own");
+    assert_eq!(drops.count(), 1);
+    assert!(!std::thread::panicking());
+}
+
+#[test]
+fn an_as_async_whose_destructor_insists_on_waiting_in_its_own_panic() {
+    let output = in_child("an_as_async_whose_destructor_insists_on_waiting_in_its_own_panic", || {
+        let mut future = as_async(|| {
             let _closing = on_drop(|| wait(pending::<()>()));
             panic!("its own");
         });
-        assert!(Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(poll(&mut future).is_pending());
         drop(future);
-        assert_eq!(drops.count(), 0);
     });
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("cannot wait: the `AsAsync` that this runs in is being dropped"));
+}
+
+/// While one is suspended in the midst of its own panic, its neighbours are dropped: every destructor of theirs runs.
+#[test]
+fn the_neighbours_of_an_as_async_in_a_panic() {
+    let drops = Drops::new();
+    let mut neighbours: Vec<_> = (0..3)
+        .map(|_| {
+            let counted = drops.counted();
+            as_async(move || {
+                let _counted = counted;
+                loop {
+                    wait(poll_fn(|_| Poll::<()>::Pending));
+                }
+            })
+        })
+        .collect();
+    let mut bad = as_async(|| {
+        let _closing = on_drop(|| assert!(try_wait(pending::<()>()).is_err()));
+        panic!("its own");
+    });
+    for neighbour in &mut neighbours {
+        assert!(poll(neighbour).is_pending());
+    }
+    assert!(poll(&mut bad).is_pending());
+    for neighbour in &mut neighbours {
+        assert!(poll(neighbour).is_pending());
+    }
+    drop(neighbours);
+    assert_eq!(drops.count(), 3);
+    assert_eq!(message_of(|| drop(bad)), "its own");
+    assert!(!std::thread::panicking());
+}
+
+#[test]
+fn an_as_async_that_catches_everything_is_leaked_when_its_owner_panics() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let payload = panic_of(|| {
+        let mut future = as_async(move || {
+            let _counted = counted;
+            loop {
+                drop(catch_unwind(|| wait(pending::<()>())));
+            }
+        });
+        assert!(poll(&mut future).is_pending());
+        // Each refusal is a panic of its own.
+        std::panic::set_hook(Box::new(|_| ()));
+        panic!("its owner's");
+    });
+    drop(std::panic::take_hook());
+    assert_eq!(message(payload), "its owner's");
+    assert_eq!(drops.count(), 0);
+    assert!(!std::thread::panicking() && !in_coroutine());
+}
+
+/// Unwound because its owner panics, it is suspended by a destructor.
+#[test]
+fn by_somebody_elses_panic_with_a_destructor_that_suspends() {
+    let output = in_child("by_somebody_elses_panic_with_a_destructor_that_suspends", || {
+        let payload = panic_of(|| {
+            let mut coroutine = Coroutine::new(|yielder: &Yielder<(), ()>, ()| {
+                let _suspending = on_drop(|| yielder.suspend(()));
+                yielder.suspend(());
+            });
+            coroutine.resume(());
+            panic!("its owner's");
+        });
+        assert_eq!(message(payload), "its owner's");
+    });
+    assert_success(&output);
+    assert!(stderr(&output).contains("mixio: cannot unwind a coroutine that is suspended by a destructor"));
+}
+
+/// A value that it suspends itself with has a destructor that panics: it is unwound all the same.
+#[test]
+fn the_panic_of_a_value_comes_last() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let mut coroutine = Coroutine::new(move |yielder: &Yielder<(), Box<dyn std::any::Any>>, ()| {
+        let _counted = counted;
+        for _ in 0..3 {
+            drop(catch_unwind(AssertUnwindSafe(|| {
+                yielder.suspend(Box::new(on_drop(|| panic!("of the value"))));
+            })));
+        }
+    });
+    std::mem::forget(coroutine.resume(()));
+    assert_eq!(message_of(|| coroutine.force_unwind()), "of the value");
+    assert!(coroutine.done());
+    assert_eq!(drops.count(), 1);
 }

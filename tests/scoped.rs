@@ -342,3 +342,31 @@ fn a_destructor_that_suspends_at_the_end_of_the_scope_aborts() {
     assert_eq!(output.status.signal(), Some(SIGABRT), "{}", stderr(&output));
     assert!(stderr(&output).contains(ABORTS), "{}", stderr(&output));
 }
+
+/// The panic of a value that it suspends itself with must not make the scope forget that the coroutine is still there.
+#[test]
+fn a_value_whose_drop_panics_does_not_let_it_escape() {
+    struct PanicsOnce(bool);
+    impl Drop for PanicsOnce {
+        fn drop(&mut self) {
+            if std::mem::take(&mut self.0) {
+                std::panic::resume_unwind(Box::new("of the value"));
+            }
+        }
+    }
+    let output = in_child("a_value_whose_drop_panics_does_not_let_it_escape", || {
+        drop(panic_of(|| {
+            ScopedCoroutine::new(|yielder: &Yielder<(), PanicsOnce>, ()| {
+                let mut attempts = 0;
+                loop {
+                    attempts += 1;
+                    drop(panic_of(|| yielder.suspend(PanicsOnce(attempts == 2))));
+                }
+            })
+            .scope(|mut coroutine| drop(coroutine.resume(())));
+        }));
+        eprintln!("not reached");
+    });
+    assert_eq!(output.status.signal(), Some(SIGABRT), "{}", stderr(&output));
+    assert!(stderr(&output).contains(ABORTS) && !stderr(&output).contains("not reached"), "{}", stderr(&output));
+}

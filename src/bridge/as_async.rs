@@ -3,10 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::mem;
+use std::panic;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread;
 
 use super::running;
+use crate::coroutine::unwinding::{CannotUnwind, Unwound};
 use crate::coroutine::{Coroutine, CoroutineResult};
 use crate::stack::{DEFAULT_STACK_SIZE, DefaultStack};
 
@@ -52,11 +55,17 @@ where
 ///
 /// # Dropping
 ///
-/// If the function has started and not finished, it is unwound: every destructor on its stack runs. A destructor
-/// that waits gets its future's value if that is ready at once; otherwise [`wait`](crate::wait) panics, which in a
-/// destructor aborts the process, and [`try_wait`](crate::try_wait) gives
-/// [`WaitError::Cancelled`](crate::WaitError::Cancelled). More of this is said at
-/// [`Coroutine`](crate::Coroutine#dropping).
+/// If the function has started and not finished, it is unwound: every destructor on its stack runs. One that waits gets
+/// its future's value if that is ready at once. Otherwise [`try_wait`](crate::try_wait) gives
+/// [`WaitError::Cancelled`](crate::WaitError::Cancelled), and [`wait`](crate::wait) panics, which in such a destructor
+/// aborts the process.
+///
+/// If the thread is panicking meanwhile, then a second panic might abort the process: so the function isn't unwound by
+/// mixio, but each `wait` in it is refused in this way, until it has returned or panicked by itself.
+///
+/// If it won't end either way, after 1,000 times, its stack is leaked. The drop panics then, with a sentence that says so;
+/// while the thread is panicking that goes to the standard error. The same happens with
+/// [`panic = "abort"`](crate::Coroutine#dropping), silently.
 ///
 /// # Threads
 ///
@@ -74,7 +83,7 @@ pub struct AsAsync<T, F = fn() -> T> {
 
 enum State<T, F> {
     Fresh(F),
-    /// Its function has returned or panicked, if `done`.
+    /// Suspended, but while it is polled.
     Started(Coroutine<(), (), T, DefaultStack>),
     Finished,
 }
@@ -124,12 +133,16 @@ where
             State::Finished => panic!("an `AsAsync` was polled after it had finished"),
         };
         let (yielder, waker) = (coroutine.yielder(), Some(context.waker()));
-        // SAFETY: the coroutine is ours, and what runs until it comes back runs on top of it.
-        match unsafe { running::poll_with(yielder, waker, || coroutine.resume(())) } {
-            CoroutineResult::Yield(()) => Poll::Pending,
-            CoroutineResult::Return(value) => {
+        // SAFETY: the coroutine is ours, and can be resumed; what runs until it comes back runs on top of it.
+        match unsafe { running::poll_with(yielder, waker, || coroutine.resume_catching(())) } {
+            Ok(CoroutineResult::Yield(())) => Poll::Pending,
+            Ok(CoroutineResult::Return(value)) => {
                 this.state = State::Finished;
                 Poll::Ready(value)
+            }
+            Err(payload) => {
+                this.state = State::Finished;
+                panic::resume_unwind(payload)
             }
         }
     }
@@ -160,11 +173,39 @@ where
 
 impl<T, F> Drop for AsAsync<T, F> {
     fn drop(&mut self) {
-        if let State::Started(coroutine) = &mut self.state {
-            let yielder = coroutine.yielder();
-            // Destructors that wait are to find this coroutine, not one in which it happens to be dropped.
-            // SAFETY: the coroutine is ours, and what runs until it has been unwound runs on top of it.
-            unsafe { running::poll_with(yielder, None, || self.state = State::Finished) };
+        let State::Started(mut coroutine) = mem::replace(&mut self.state, State::Finished) else { return };
+        while !coroutine.done() {
+            // What the coroutine leaves behind, a value or a panic, is dropped or raised when `wait` no longer finds it.
+            match end(&mut coroutine) {
+                Ok(Unwound::AsTold | Unwound::Returned(_)) => {}
+                Ok(Unwound::Panicked(payload)) if !thread::panicking() => panic::resume_unwind(payload),
+                // It has been reported, and there is a panic under way that has to go on.
+                Ok(Unwound::Panicked(payload)) => drop(payload),
+                Err(error) => error.say(),
+            }
+        }
+    }
+}
+
+/// Makes a suspended coroutine finish, or takes a step towards that.
+fn end<T>(coroutine: &mut Coroutine<(), (), T, DefaultStack>) -> Result<Unwound<T>, CannotUnwind> {
+    let yielder = coroutine.yielder();
+    if !thread::panicking() {
+        // Nobody panics, so it is not suspended by a destructor that runs because of that, and can be unwound.
+        // SAFETY: the coroutine is ours, and what runs until it has been unwound runs on top of it.
+        return unsafe { running::poll_with(yielder, None, || coroutine.unwind()) };
+    }
+    // It may be its own panic. Then another would abort the process, so it isn't unwound: rather, `wait` is refused.
+    // SAFETY: as above.
+    match unsafe { running::poll_with(yielder, None, || coroutine.resume_catching(())) } {
+        Ok(CoroutineResult::Return(value)) => Ok(Unwound::Returned(value)),
+        Err(payload) => Ok(Unwound::Panicked(payload)),
+        // Its panic is over, and now it can be unwound.
+        Ok(CoroutineResult::Yield(())) if !thread::panicking() => Ok(Unwound::AsTold),
+        // It won't take no for an answer.
+        Ok(CoroutineResult::Yield(())) => {
+            coroutine.leak();
+            Err(CannotUnwind::Swallowed)
         }
     }
 }

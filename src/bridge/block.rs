@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use super::running::{self, Place};
+
 /// Wakes one `block_on`.
 struct Parker {
     thread: Thread,
@@ -36,7 +38,10 @@ thread_local! {
 }
 
 /// Polls the future on this thread, and parks the thread while it is pending.
-pub(super) fn block_on<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+///
+/// Gives `None` if that must not be: the poll may be interrupted, by a coroutine of the user's own, and go on inside an
+/// `as_async`.
+pub(super) fn block_on<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     // A destructor of another thread-local may wait after this one is gone.
     let spare = SPARE.try_with(Cell::take).ok().flatten();
     let parker = spare.unwrap_or_else(|| Arc::new(Parker { thread: thread::current(), woken: AtomicBool::new(false) }));
@@ -44,7 +49,10 @@ pub(super) fn block_on<F: Future>(mut future: Pin<&mut F>) -> F::Output {
     let mut context = Context::from_waker(&waker);
     let value = loop {
         if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            break value;
+            break Some(value);
+        }
+        if !matches!(running::place(), Place::Outside) {
+            break None;
         }
         // Acquire: see `wake_by_ref`.
         while !parker.woken.swap(false, Ordering::Acquire) {

@@ -16,11 +16,15 @@ pub(super) type BridgeYielder = Yielder<(), ()>;
 /// poll of something else: a future can be polled first in one `as_async` and then in another, or its poll may be
 /// interrupted in the middle, when a coroutine of the user's own lies between the two.
 struct Poll {
-    yielder: NonNull<BridgeYielder>,
+    /// `None` while a waker is called: its code, which the executor may bring, runs in the midst of the poll, but
+    /// doesn't belong to it, and can't suspend what polls.
+    yielder: Option<NonNull<BridgeYielder>>,
     /// The waker that the executor polls with; `None` if the `as_async` is being dropped.
     waker: Option<NonNull<Waker>>,
     /// Unlike that of any other poll on this thread.
     number: u64,
+    /// How often a `wait` was refused, because the `as_async` is being dropped.
+    refusals: Cell<u32>,
     /// The poll that this one is nested in.
     outer: *const Poll,
 }
@@ -59,11 +63,12 @@ impl Drop for SetBack<'_> {
     }
 }
 
-/// Calls `resume` such that `wait` finds this yielder and waker. Without a waker the coroutine is resumed to be unwound.
+/// Calls `resume` such that `wait` finds this yielder and waker. Without a waker the coroutine is resumed to end.
 ///
 /// # Safety
 ///
-/// Until `resume` returns the yielder's coroutine is alive, and all code that runs is on top of it.
+/// Until `resume` returns the yielder's coroutine is alive, and all code of the user's that runs does so on top of it:
+/// not the panic hook, say, nor a destructor of what the coroutine has returned.
 #[inline(always)]
 pub(super) unsafe fn poll_with<T>(
     yielder: NonNull<BridgeYielder>,
@@ -73,7 +78,13 @@ pub(super) unsafe fn poll_with<T>(
     THREAD.with(|thread| {
         let number = thread.polls.get() + 1;
         thread.polls.set(number);
-        let poll = Poll { yielder, waker: waker.map(NonNull::from), number, outer: thread.innermost.get() };
+        let poll = Poll {
+            yielder: Some(yielder),
+            waker: waker.map(NonNull::from),
+            number,
+            refusals: Cell::new(0),
+            outer: thread.innermost.get(),
+        };
         let _set_back = SetBack::after(thread, &poll);
         resume()
     })
@@ -93,16 +104,36 @@ pub(super) fn number() -> Option<u64> {
     innermost(|poll| poll.number)
 }
 
-/// For suspending the coroutine that runs: valid now.
-#[inline(always)]
-pub(super) fn yielder() -> Option<NonNull<BridgeYielder>> {
-    innermost(|poll| poll.yielder)
+/// Where code runs, as `wait` sees it.
+pub(super) enum Place {
+    /// On top of this coroutine, for the moment.
+    Coroutine(NonNull<BridgeYielder>),
+    /// In a waker that was called on top of one.
+    Waker,
+    /// Anywhere else.
+    Outside,
 }
 
-/// Whether the coroutine that runs does so to be unwound, so that nobody will poll it again.
+/// Where this runs.
 #[inline(always)]
-pub(super) fn is_cancelled() -> bool {
-    innermost(|poll| poll.waker.is_none()).unwrap_or(false)
+pub(super) fn place() -> Place {
+    match innermost(|poll| poll.yielder) {
+        Some(Some(yielder)) => Place::Coroutine(yielder),
+        Some(None) => Place::Waker,
+        None => Place::Outside,
+    }
+}
+
+/// Whether a `wait` for what is pending is to be refused: the coroutine runs only to be dropped, and this is, or may be,
+/// a destructor, where no panic can be raised to unwind it.
+///
+/// Code that won't take no for an answer is told so 1,000 times; then it is suspended, and its stack leaked.
+#[inline(always)]
+pub(super) fn is_refused() -> bool {
+    innermost(|poll| {
+        poll.waker.is_none() && std::thread::panicking() && poll.refusals.replace(poll.refusals.get() + 1) < 1000
+    })
+    .unwrap_or(false)
 }
 
 /// The waker to poll a future with that is waited for: that of whatever poll is under way.
@@ -138,10 +169,16 @@ fn with_waker<T>(address: *const (), function: impl FnOnce(&Waker) -> T) -> T {
              clone"
         );
         // SAFETY: as in `innermost`.
-        let Some(poll) = (unsafe { thread.innermost.get().as_ref() }) else { return function(Waker::noop()) };
-        // Of an `as_async` that is itself polled by a `wait`, the waker is an ambient one, or leads to one: that is to
-        // find the poll around this one.
-        let _set_back = SetBack::after(thread, poll.outer);
+        let mut poll = unsafe { thread.innermost.get().as_ref() };
+        if let Some(Poll { yielder: None, outer, .. }) = poll {
+            // A waker that calls an ambient one in turn: of an `as_async` that is itself polled by a `wait`. What it is
+            // to find is the poll around.
+            // SAFETY: as above: the poll around lasts longer.
+            poll = unsafe { outer.as_ref() };
+        }
+        let Some(poll) = poll else { return function(Waker::noop()) };
+        let calling = Poll { yielder: None, waker: None, number: 0, refusals: Cell::new(0), outer: poll.outer };
+        let _set_back = SetBack::after(thread, &calling);
         // SAFETY: the waker is borrowed for as long as the poll lasts.
         function(poll.waker.map_or(Waker::noop(), |waker| unsafe { waker.as_ref() }))
     })

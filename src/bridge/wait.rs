@@ -6,7 +6,7 @@ use core::pin::pin;
 use core::task::{Context, Poll};
 
 use super::block;
-use super::running;
+use super::running::{self, Place};
 
 /// Gives the value of a future, to a plain function.
 ///
@@ -86,11 +86,16 @@ pub fn try_wait<F: IntoFuture>(future: F) -> Result<F::Output, WaitError> {
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Ok(value);
         }
-        let Some(yielder) = running::yielder() else {
-            return Ok(block::block_on(future));
+        let yielder = match running::place() {
+            Place::Coroutine(yielder) => yielder,
+            Place::Waker => return Err(WaitError::InWaker),
+            Place::Outside => match block::block_on(future.as_mut()) {
+                Some(value) => return Ok(value),
+                // It went on inside a coroutine.
+                None => continue,
+            },
         };
-        if running::is_cancelled() && std::thread::panicking() {
-            // This is a destructor: it can't be unwound, as other code is when it is suspended now.
+        if running::is_refused() {
             return Err(WaitError::Cancelled);
         }
         // If the poll was itself interrupted, by a `wait` within it, then parts of the future may have been polled
@@ -117,16 +122,21 @@ fn cannot_wait(error: WaitError) -> ! {
 /// assert!(smol::block_on(as_async(in_coroutine)));
 /// ```
 pub fn in_coroutine() -> bool {
-    running::yielder().is_some()
+    matches!(running::place(), Place::Coroutine(_))
 }
 
 /// Why it can't [`wait`] here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// The [`AsAsync`](crate::AsAsync) is being dropped: this is a destructor on its stack, and the future isn't ready
-    /// at once. Nobody will poll it again, so there is nothing to wait for.
+    /// The [`AsAsync`](crate::AsAsync) is being dropped while a panic unwinds its stack, be it for that: so this is a
+    /// destructor, most likely. The future isn't ready at once, and nobody will poll it again.
+    ///
+    /// (Where no panic is under way the function is unwound instead, so this is never given.)
     Cancelled,
+    /// This is a waker, called by a future that is being polled, and the future isn't ready at once. Who is polling can't
+    /// be suspended by it.
+    InWaker,
 }
 
 impl fmt::Display for WaitError {
@@ -136,6 +146,7 @@ impl fmt::Display for WaitError {
                 "the `AsAsync` that this runs in is being dropped, and the future is not ready at once; a destructor \
                  that runs then can use `try_wait`"
             }
+            WaitError::InWaker => "this is a waker, and the future is not ready at once",
         })
     }
 }

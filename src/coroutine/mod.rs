@@ -6,7 +6,7 @@
 mod on_stack;
 mod panic;
 mod scoped;
-mod unwinding;
+pub(crate) mod unwinding;
 mod word;
 mod yielder;
 
@@ -185,7 +185,8 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     ///
     /// # Panics
     ///
-    /// If `function` itself, that is what it captures, is too large for the stack.
+    /// If `function` itself, that is what it captures, is too large for the stack. (In a debug build, to start it takes
+    /// about ten times its size: each call on the way to it copies it. Box what is large.)
     pub fn with_stack<F>(stack: S, function: F) -> Self
     where
         F: FnOnce(&Yielder<Input, Yield>, Input) -> Return + 'static,
@@ -266,6 +267,15 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     /// intact, if it panics; it has finished then.
     #[inline]
     pub fn resume(&mut self, input: Input) -> CoroutineResult<Yield, Return> {
+        match self.resume_catching(input) {
+            Ok(result) => result,
+            Err(payload) => panic::raise(payload),
+        }
+    }
+
+    /// As `resume`, but gives the coroutine's panic instead of raising it.
+    #[inline(always)]
+    pub(crate) fn resume_catching(&mut self, input: Input) -> Result<CoroutineResult<Yield, Return>, Payload> {
         let Some(sp) = self.suspended.take() else { not_suspended("resume", self.leaked()) };
         let mut input = ManuallyDrop::new(input);
         // SAFETY: the input is not used again.
@@ -285,6 +295,10 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     ///
     /// If the coroutine has finished. If a destructor has suspended it in the midst of a panic of its own: a second
     /// panic there would abort the process. With `payload`, if the coroutine doesn't catch it.
+    ///
+    /// # Aborts
+    ///
+    /// If the coroutine is suspended, in a build with `panic = "abort"`: there it can't be unwound.
     ///
     /// # Example
     ///
@@ -310,9 +324,12 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
             "cannot throw into a coroutine that is suspended by a destructor while it unwinds"
         );
         let Some(sp) = self.suspended.take() else { not_suspended("throw into", self.leaked()) };
+        if cfg!(not(panic = "unwind")) {
+            panic::abort("cannot throw into a suspended coroutine in a build with panic = \"abort\"");
+        }
         // SAFETY: it is suspended, not fresh, and we are on its thread.
         let outcome = unsafe { self.raise_at(sp, payload) };
-        self.came_back(outcome)
+        self.came_back(outcome).unwrap_or_else(|payload| panic::raise(payload))
     }
 
     /// Switches into the coroutine with a panic.
@@ -331,14 +348,17 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
 
     /// What the coroutine's switch back means.
     #[inline(always)]
-    fn came_back(&mut self, (word, status): (Word, Status)) -> CoroutineResult<Yield, Return> {
+    fn came_back(&mut self, (word, status): (Word, Status)) -> Result<CoroutineResult<Yield, Return>, Payload> {
         if let Some(sp) = status.suspended() {
             self.suspended = Some(sp);
             // SAFETY: `Yielder::suspend` encoded a Yield and waits.
-            CoroutineResult::Yield(unsafe { decode(word) })
+            Ok(CoroutineResult::Yield(unsafe { decode(word) }))
+        } else if status == Status::RETURNED {
+            // SAFETY: `enter` encoded a Return; its frames are gone, but not the memory they were in.
+            Ok(CoroutineResult::Return(unsafe { decode(word) }))
         } else {
-            // SAFETY: that is how `enter` finishes; its frames are gone, but not the memory they were in.
-            CoroutineResult::Return(unsafe { finished(word, status) }.unwrap_or_else(|payload| panic::raise(payload)))
+            // SAFETY: `enter` encoded a payload, likewise.
+            Err(unsafe { decode(word) })
         }
     }
 
@@ -450,22 +470,6 @@ where
 fn not_suspended(what: &str, has_frames: bool) -> ! {
     let state = if has_frames { "running, or could not be unwound" } else { "finished" };
     panic!("cannot {what} a coroutine that is {state}")
-}
-
-/// What the entry function finished with.
-///
-/// # Safety
-///
-/// `word` and `status` are what it finished with, just now.
-#[inline(always)]
-unsafe fn finished<Return>(word: Word, status: Status) -> Result<Return, Payload> {
-    if status == Status::RETURNED {
-        // SAFETY: then it encoded a Return.
-        Ok(unsafe { decode(word) })
-    } else {
-        // SAFETY: then it encoded a payload.
-        Err(unsafe { decode(word) })
-    }
 }
 
 impl<Input, Yield, Return, S: Stack> fmt::Debug for Coroutine<Input, Yield, Return, S> {

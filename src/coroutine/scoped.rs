@@ -4,6 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::panic;
+use super::unwinding::Unwound;
 use super::{Coroutine, CoroutineResult, Yielder, over_stack};
 #[cfg(feature = "std")]
 use crate::stack::DefaultStack;
@@ -112,15 +113,20 @@ impl<Input, Yield, Return, S: Stack> Drop for ScopedCoroutine<'_, Input, Yield, 
 
         impl<Input, Yield, Return, S: Stack> Drop for NotLeaked<'_, Input, Yield, Return, S> {
             fn drop(&mut self) {
-                if self.0.leaked() {
+                if !self.0.done() || self.0.leaked() {
                     panic::abort("a scoped coroutine, which borrows, could not be unwound at the end of its scope");
                 }
             }
         }
 
         let this = NotLeaked(&mut self.inner);
-        // Why it could not be is not said twice.
-        let _ = this.0.unwind();
+        match this.0.unwind() {
+            Ok(Unwound::AsTold | Unwound::Returned(_)) => {}
+            #[cfg(feature = "std")]
+            Ok(Unwound::Panicked(payload)) => panic::raise(payload),
+            // Said by NotLeaked.
+            Err(_) => {}
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use core::mem::ManuallyDrop;
 
 use super::Coroutine;
 #[cfg(all(feature = "std", panic = "unwind"))]
+use super::CoroutineResult;
+#[cfg(feature = "std")]
 use super::panic::{self, Payload};
-#[cfg(all(feature = "std", panic = "unwind"))]
-use super::{finished, word::decode};
 use crate::stack::Stack;
 
 impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
@@ -23,77 +23,93 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     ///
     /// # Panics
     ///
-    /// With the panic of a destructor, or of other code that runs meanwhile. And if the coroutine can't be unwound:
+    /// With the panic of code that runs meanwhile, on the coroutine's stack or in the destructor of a value that it
+    /// suspends itself with. And if the coroutine can't be unwound:
     ///
     /// - it has caught the panic and suspended itself again 1,000 times;
     /// - it is suspended by a destructor in the midst of unwinding, be it for this or for a panic of its own: another
     ///   panic there would abort the process. (On this thread [`std::thread::panicking`] stays true from then on.)
     /// - this is a build with `panic = "abort"`, or without the feature `std`.
     ///
-    /// Its stack is leaked then, with all that is on it. Dropping the coroutine does the same, but is silent in a build
-    /// without unwinding, or while the thread is panicking already.
+    /// Its stack is leaked then, with all that is on it. Dropping the coroutine does the same, but while the thread is
+    /// panicking already it says so on the standard error, and in a build without unwinding not at all.
     ///
     /// Rust tells whether a thread is panicking, but not by which panics. So a coroutine that was resumed, and suspended
     /// itself, in the midst of somebody else's panic is taken to be in its own, and leaked, until it suspends itself the
     /// next time; unless that panic was under way when the coroutine started. In one that started then, a destructor that
     /// suspends it in a panic of its own isn't known for what it is: the process aborts.
     pub fn force_unwind(&mut self) {
-        if let Err(error) = self.unwind() {
-            panic!("{error}");
+        match self.unwind() {
+            Ok(Unwound::AsTold | Unwound::Returned(_)) => {}
+            #[cfg(feature = "std")]
+            Ok(Unwound::Panicked(payload)) => panic::raise(payload),
+            Err(error) => panic!("{error}"),
         }
     }
 
     /// Unwinds, or leaks and says why.
-    pub(super) fn unwind(&mut self) -> Result<(), CannotUnwind> {
+    pub(crate) fn unwind(&mut self) -> Result<Unwound<Return>, CannotUnwind> {
         if self.suspended.is_none() {
-            return Ok(());
+            return Ok(Unwound::AsTold);
         }
         if !self.started() {
             self.drop_fresh();
-            return Ok(());
+            return Ok(Unwound::AsTold);
         }
         self.unwind_suspended()
     }
 
     #[cfg(all(feature = "std", panic = "unwind"))]
     #[cold]
-    fn unwind_suspended(&mut self) -> Result<(), CannotUnwind> {
+    fn unwind_suspended(&mut self) -> Result<Unwound<Return>, CannotUnwind> {
         /// How often a coroutine may catch the unwind and suspend itself again.
         const ATTEMPTS: usize = 1000;
 
         if self.suspended_unwinding() {
-            self.suspended = None;
+            self.leak();
             return Err(CannotUnwind::SuspendedByDestructor);
         }
         let unwinds = ForcedUnwinds::new();
+        // Of a value that it has suspended itself with.
+        let mut panic_of_drop = None;
         for _ in 0..ATTEMPTS {
-            let Some(sp) = self.suspended.take() else { return Ok(()) };
+            let Some(sp) = self.suspended.take() else { break };
+            let (others_panic, alive) = (std::thread::panicking(), unwinds.alive());
             // SAFETY: it is suspended, not fresh, and we are on its thread.
-            let (word, status) = unsafe { self.raise_at(sp, unwinds.payload()) };
-            let Some(sp) = status.suspended() else {
-                // SAFETY: as in `came_back`.
-                return match unsafe { finished::<Return>(word, status) } {
-                    Err(payload) if !unwinds.made(&payload) => panic::raise(payload),
-                    // Unwound to the root; or it caught the panic and returned.
-                    _ => Ok(()),
-                };
-            };
-            self.suspended = Some(sp);
-            // SAFETY: `Yielder::suspend` encoded a Yield and waits. It is dropped only when all is in order here.
-            let _value = unsafe { decode::<Yield>(word) };
-            if self.suspended_unwinding() {
-                self.suspended = None;
-                return Err(CannotUnwind::SuspendedByDestructor);
+            let outcome = unsafe { self.raise_at(sp, unwinds.payload()) };
+            match self.came_back(outcome) {
+                Ok(CoroutineResult::Yield(value)) => {
+                    if let Err(payload) = panic::catch(|| drop(value)) {
+                        panic_of_drop.get_or_insert(payload);
+                    }
+                    // A panic is under way, and it is not one that was before; or ours, which nobody has caught.
+                    if std::thread::panicking() && (!others_panic || unwinds.alive() > alive) {
+                        self.leak();
+                        return Err(CannotUnwind::SuspendedByDestructor);
+                    }
+                }
+                Ok(CoroutineResult::Return(value)) => {
+                    return Ok(panic_of_drop.map_or(Unwound::Returned(value), Unwound::Panicked));
+                }
+                Err(payload) if unwinds.made(&payload) => {
+                    return Ok(panic_of_drop.map_or(Unwound::AsTold, Unwound::Panicked));
+                }
+                Err(payload) => return Ok(Unwound::Panicked(payload)),
             }
         }
-        self.suspended = None;
+        self.leak();
         Err(CannotUnwind::Swallowed)
     }
 
     #[cfg(not(all(feature = "std", panic = "unwind")))]
-    fn unwind_suspended(&mut self) -> Result<(), CannotUnwind> {
-        self.suspended = None;
+    fn unwind_suspended(&mut self) -> Result<Unwound<Return>, CannotUnwind> {
+        self.leak();
         Err(CannotUnwind::NoUnwinding)
+    }
+
+    /// Gives up a coroutine that can't be unwound: its stack stays as it is for ever.
+    pub(crate) fn leak(&mut self) {
+        self.suspended = None;
     }
 
     /// Finishes a coroutine that was never resumed.
@@ -112,7 +128,7 @@ impl<Input, Yield, Return, S: Stack> Drop for Coroutine<Input, Yield, Return, S>
 
         impl<Input, Yield, Return, S: Stack> Drop for GiveBack<'_, Input, Yield, Return, S> {
             fn drop(&mut self) {
-                if self.0.suspended.is_none() && !self.0.leaked() {
+                if self.0.done() && !self.0.leaked() {
                     // SAFETY: no frame is on it, and the coroutine is being dropped.
                     unsafe { ManuallyDrop::drop(&mut self.0.stack) };
                 }
@@ -121,19 +137,32 @@ impl<Input, Yield, Return, S: Stack> Drop for Coroutine<Input, Yield, Return, S>
 
         let this = GiveBack(self);
         match this.0.unwind() {
-            Ok(()) => {}
-            #[cfg(all(feature = "std", panic = "unwind"))]
-            Err(error) if !std::thread::panicking() => panic!("{error}"),
-            Err(_) => {}
+            Ok(Unwound::AsTold | Unwound::Returned(_)) => {}
+            #[cfg(feature = "std")]
+            Ok(Unwound::Panicked(payload)) => panic::raise(payload),
+            Err(error) => error.say(),
         }
     }
+}
+
+/// How a coroutine ended that was to be unwound.
+#[allow(dead_code, reason = "which of them there can be depends on whether this build unwinds")]
+pub(crate) enum Unwound<Return> {
+    /// It was unwound to its root, or had not started, or had finished before.
+    AsTold,
+    /// It has caught the panic, and its function has returned.
+    Returned(Return),
+    /// A panic has come up, not the one that was to unwind it.
+    #[cfg(feature = "std")]
+    Panicked(Payload),
 }
 
 /// The payload of the panic that unwinds a suspended coroutine.
 #[cfg(all(feature = "std", panic = "unwind"))]
 struct ForcedUnwind(Arc<()>);
 
-/// Makes [`ForcedUnwind`]s for one unwinding, and knows them again.
+/// Makes [`ForcedUnwind`]s for one unwinding, knows them again, and counts those that are not dropped yet: nobody has
+/// caught them, or else keeps them.
 #[cfg(all(feature = "std", panic = "unwind"))]
 struct ForcedUnwinds(Arc<()>);
 
@@ -147,6 +176,11 @@ impl ForcedUnwinds {
         Box::new(ForcedUnwind(self.0.clone()))
     }
 
+    /// How many are on their way, or caught and kept.
+    fn alive(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
+
     fn made(&self, payload: &Payload) -> bool {
         payload.downcast_ref::<ForcedUnwind>().is_some_and(|one| Arc::ptr_eq(&one.0, &self.0))
     }
@@ -154,23 +188,31 @@ impl ForcedUnwinds {
 
 /// Why a suspended coroutine had to be leaked.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum CannotUnwind {
-    #[cfg(all(feature = "std", panic = "unwind"))]
+#[allow(dead_code, reason = "which of them there can be depends on whether this build unwinds")]
+pub(crate) enum CannotUnwind {
     Swallowed,
-    #[cfg(all(feature = "std", panic = "unwind"))]
     SuspendedByDestructor,
-    #[cfg(not(all(feature = "std", panic = "unwind")))]
     NoUnwinding,
+}
+
+impl CannotUnwind {
+    /// Says, from a destructor, that a stack was leaked: by a panic, or while there is one by a line on the standard error.
+    /// In a build that can't unwind it is silent: there it is no surprise.
+    pub(crate) fn say(self) {
+        #[cfg(all(feature = "std", panic = "unwind"))]
+        if std::thread::panicking() {
+            eprintln!("mixio: {self}");
+        } else {
+            panic!("{self}");
+        }
+    }
 }
 
 impl fmt::Display for CannotUnwind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self {
-            #[cfg(all(feature = "std", panic = "unwind"))]
             CannotUnwind::Swallowed => "that keeps catching the panic and suspending itself",
-            #[cfg(all(feature = "std", panic = "unwind"))]
             CannotUnwind::SuspendedByDestructor => "that is suspended by a destructor while it unwinds",
-            #[cfg(not(all(feature = "std", panic = "unwind")))]
             CannotUnwind::NoUnwinding => {
                 "that is suspended, in a build with panic = \"abort\" or without the feature \"std\""
             }

@@ -34,8 +34,11 @@ pub const DEFAULT_STACK_SIZE: usize = 1 << 20;
 /// # }
 /// ```
 pub struct DefaultStack {
-    mapping: MmapMut,
+    /// Unmaps when it is dropped. Nothing else is asked of it: as a slice it would refer to frames, and to the guard.
+    _mapping: MmapMut,
     base: StackPointer,
+    /// In bytes, guard included.
+    length: usize,
 }
 
 impl DefaultStack {
@@ -68,14 +71,14 @@ impl DefaultStack {
             return Err(exhausted(io::Error::last_os_error()));
         }
         match StackPointer::new(start + length) {
-            Some(base) => Ok(DefaultStack { mapping, base }),
+            Some(base) => Ok(DefaultStack { _mapping: mapping, base, length }),
             None => Err(StackError::TooLarge { size }),
         }
     }
 
     /// How many bytes code on this stack can use, guard not included.
     pub fn size(&self) -> usize {
-        self.mapping.len() - page_size()
+        self.length - page_size()
     }
 }
 
@@ -114,7 +117,7 @@ unsafe impl Stack for DefaultStack {
     #[inline]
     fn limit(&self) -> StackPointer {
         // SAFETY: it is the start of the mapping, which is not at null.
-        unsafe { StackPointer::new_unchecked(self.base.get() - self.mapping.len()) }
+        unsafe { StackPointer::new_unchecked(self.base.get() - self.length) }
     }
 
     #[inline]
