@@ -225,14 +225,36 @@ fn an_as_async_that_catches_everything_is_leaked_when_its_owner_panics() {
             }
         });
         assert!(poll(&mut future).is_pending());
-        // Each refusal is a panic of its own.
-        std::panic::set_hook(Box::new(|_| ()));
         panic!("its owner's");
     });
-    drop(std::panic::take_hook());
     assert_eq!(message(payload), "its owner's");
     assert_eq!(drops.count(), 0);
     assert!(!std::thread::panicking() && !in_coroutine());
+}
+
+/// Plain code that waits when nobody can tell whose panic there is: it is unwound by the refusal, and no panic comes up.
+#[test]
+fn an_as_async_that_was_suspended_in_somebody_elses_panic() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let mut bad = as_async(|| {
+        let _closing = on_drop(|| assert!(try_wait(pending::<()>()).is_err()));
+        panic!("its own");
+    });
+    assert!(poll(&mut bad).is_pending());
+    // It owns the one that panics, and drops it first.
+    let mut owner = as_async(move || {
+        let _counted = counted;
+        let mut bad = bad;
+        assert!(poll(&mut bad).is_pending());
+        // Its panic, which has been reported, must not come up in the midst of the refusal's.
+        let _dropped_first = on_drop(move || drop(bad));
+        wait(pending::<()>());
+    });
+    assert!(poll(&mut owner).is_pending());
+    drop(owner);
+    assert_eq!(drops.count(), 1);
+    assert!(!std::thread::panicking());
 }
 
 /// Unwound because its owner panics, it is suspended by a destructor.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use super::running;
+use super::wait::WaitError;
 use crate::coroutine::unwinding::{CannotUnwind, Unwound};
 use crate::coroutine::{Coroutine, CoroutineResult};
 use crate::stack::{DEFAULT_STACK_SIZE, DefaultStack};
@@ -199,6 +200,8 @@ fn end<T>(coroutine: &mut Coroutine<(), (), T, DefaultStack>) -> Result<Unwound<
     // SAFETY: as above.
     match unsafe { running::poll_with(yielder, None, || coroutine.resume_catching(())) } {
         Ok(CoroutineResult::Return(value)) => Ok(Unwound::Returned(value)),
+        // A refusal has unwound it.
+        Err(payload) if payload.is::<WaitError>() => Ok(Unwound::AsTold),
         Err(payload) => Ok(Unwound::Panicked(payload)),
         // Its panic is over, and now it can be unwound.
         Ok(CoroutineResult::Yield(())) if !thread::panicking() => Ok(Unwound::AsTold),

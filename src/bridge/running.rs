@@ -136,6 +136,11 @@ pub(super) fn is_refused() -> bool {
     .unwrap_or(false)
 }
 
+/// How often [`is_refused`] has said so to the coroutine that runs.
+pub(super) fn refusals() -> u32 {
+    innermost(|poll| poll.refusals.get()).unwrap_or(0)
+}
+
 /// The waker to poll a future with that is waited for: that of whatever poll is under way.
 ///
 /// The executor's own is borrowed for one poll of the `as_async`, but the waited-for future may sit in the midst of its

@@ -2,8 +2,11 @@
 
 use core::fmt;
 use core::future::{Future, IntoFuture};
+use core::panic::Location;
 use core::pin::pin;
 use core::task::{Context, Poll};
+
+use std::panic;
 
 use super::block;
 use super::running::{self, Place};
@@ -110,6 +113,14 @@ pub fn try_wait<F: IntoFuture>(future: F) -> Result<F::Output, WaitError> {
 #[cold]
 #[track_caller]
 fn cannot_wait(error: WaitError) -> ! {
+    if error == WaitError::Cancelled {
+        // Not the function's fault, and nobody is to be told by the panic hook; unless this is a destructor: the process
+        // ends then, and it should be said why. Once will do.
+        if running::refusals() == 1 {
+            eprintln!("mixio: cannot wait: {error} (at {})", Location::caller());
+        }
+        panic::resume_unwind(Box::new(error));
+    }
     panic!("cannot wait: {error}")
 }
 
