@@ -87,9 +87,10 @@ use super::{Control, Entry, Status, Word};
 /// Stacks are aligned to this many bytes whenever the stack pointer is used: the processor checks it.
 pub(crate) const STACK_ALIGNMENT: usize = 16;
 
-/// What the top of a fresh coroutine's stack looks like to [`root_frame`], which takes it off.
+/// What the top of a fresh coroutine's stack looks like to [`root_frame`], which takes it off. Its address is the
+/// coroutine's first stack pointer.
 #[repr(C)]
-struct Fresh {
+pub(crate) struct Fresh {
     x19_x29: [usize; 2],
     resume_at: unsafe extern "C" fn(),
     padding: usize,
@@ -97,32 +98,13 @@ struct Fresh {
     closure: *mut c_void,
 }
 
-const _: () = assert!(size_of::<Fresh>() == 48 && size_of::<Control>().is_multiple_of(STACK_ALIGNMENT));
+const _: () = assert!(size_of::<Fresh>() == 48);
 
-/// Makes a stack ready for its first [`resume`], which will call `entry(word, control, closure)`, where `control` is
-/// the control block below `base`. Gives the stack pointer to resume with.
-///
-/// # Safety
-///
-/// `base` and `top` are aligned to [`STACK_ALIGNMENT`], and a [`Control`] fits between them; it and the 64 bytes below `top`
-/// are writable and unused, and so is everything that `entry` will need below that.
-#[inline]
-pub(crate) unsafe fn prepare(
-    base: *mut c_void,
-    top: *mut c_void,
-    entry: Entry,
-    closure: *mut c_void,
-) -> NonNull<c_void> {
-    // SAFETY: the caller vouches for the memory below `base`.
-    let control = unsafe { base.cast::<Control>().sub(1) };
-    // SAFETY: as above. `root_frame` fills it in.
-    unsafe { control.write(Control::new()) };
-    // SAFETY: the caller vouches for the memory below `top`.
-    let fresh = unsafe { top.cast::<Fresh>().sub(1) };
-    // SAFETY: as above; 16-byte alignment of `top` and of Fresh's size make it aligned.
-    unsafe { fresh.write(Fresh { x19_x29: [0; 2], resume_at: root_frame, padding: 0, entry, closure }) };
-    // SAFETY: it is inside the stack's memory, so it isn't null.
-    unsafe { NonNull::new_unchecked(fresh.cast()) }
+impl Fresh {
+    /// A coroutine that will enter `entry` with `closure`.
+    pub(crate) fn new(entry: Entry, closure: *mut c_void) -> Self {
+        Fresh { x19_x29: [0; 2], resume_at: root_frame, padding: 0, entry, closure }
+    }
 }
 
 /// The frame at the root of every coroutine: entered once by the first [`resume`], never returned from, and for as
@@ -169,7 +151,7 @@ unsafe extern "C" fn root_frame() {
 ///
 /// # Safety
 ///
-/// `sp` is what [`prepare`] or the last `resume` gave for the coroutine whose control block is `control`; it is used only
+/// `sp` is what `prepare` or the last `resume` gave for the coroutine whose control block is `control`; it is used only
 /// once, on the thread that the coroutine's frames expect. `throw` is null if the coroutine is fresh.
 #[inline(always)]
 pub(crate) unsafe fn resume(

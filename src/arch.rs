@@ -12,7 +12,8 @@ use core::ptr::NonNull;
 #[cfg_attr(mixio_arch = "aarch64", path = "../arch/aarch64.rs")]
 mod target;
 
-pub(crate) use target::{STACK_ALIGNMENT, call_on_stack, finish, prepare, resume, suspend};
+use target::Fresh;
+pub(crate) use target::{STACK_ALIGNMENT, call_on_stack, finish, resume, suspend};
 
 /// What crosses a switch in one register. It may hold padding, so it is not a plain integer; it may hold a pointer,
 /// so it is a pointer type and keeps that pointer's provenance.
@@ -90,11 +91,38 @@ impl Status {
 /// It never returns: it ends in [`finish`].
 pub(crate) type Entry = unsafe extern "C" fn(Word, NonNull<Control>, *mut c_void) -> !;
 
+/// Makes a stack ready for its first [`resume`], which will call `entry(word, control, closure)`, where `control` is
+/// the control block below `base`. Gives the stack pointer to resume with.
+///
+/// # Safety
+///
+/// `base` and `top` are aligned to [`STACK_ALIGNMENT`], and a [`Control`] fits between them; it and the [`Fresh`] below
+/// `top` are writable and unused, and so is everything that `entry` will need below that.
+#[inline]
+pub(crate) unsafe fn prepare(
+    base: *mut c_void,
+    top: *mut c_void,
+    entry: Entry,
+    closure: *mut c_void,
+) -> NonNull<c_void> {
+    // SAFETY: the caller vouches for the memory below `base`.
+    let control = unsafe { base.cast::<Control>().sub(1) };
+    // SAFETY: as above. The root frame fills it in.
+    unsafe { control.write(Control::new()) };
+    // SAFETY: the caller vouches for the memory below `top`.
+    let fresh = unsafe { top.cast::<Fresh>().sub(1) };
+    // SAFETY: as above; the alignment of `top`, and of both sizes, makes it aligned.
+    unsafe { fresh.write(Fresh::new(entry, closure)) };
+    // SAFETY: it is inside the stack's memory, so it isn't null.
+    unsafe { NonNull::new_unchecked(fresh.cast()) }
+}
+
 /// The signatures of the contract, checked for every architecture.
 #[allow(clippy::type_complexity, reason = "spelt out, since this is where they are stated")]
 const _: () = {
     let _: usize = STACK_ALIGNMENT;
-    let _: unsafe fn(*mut c_void, *mut c_void, Entry, *mut c_void) -> NonNull<c_void> = prepare;
+    let _: fn(Entry, *mut c_void) -> Fresh = Fresh::new;
+    assert!(size_of::<Fresh>().is_multiple_of(STACK_ALIGNMENT) && size_of::<Control>().is_multiple_of(STACK_ALIGNMENT));
     let _: unsafe fn(NonNull<c_void>, NonNull<Control>, Word, *mut c_void) -> (Word, Status) = resume;
     let _: unsafe fn(NonNull<Control>, Word) -> (Word, *mut c_void) = suspend;
     let _: unsafe fn(NonNull<Control>, Word, Status) -> ! = finish;

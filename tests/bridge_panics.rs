@@ -1,0 +1,122 @@
+//! What becomes of an `as_async` that is dropped while a panic is under way: its own, or that of who drops it.
+
+mod support;
+
+use std::future::{Future, pending, poll_fn};
+use std::panic::catch_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use mixio::{WaitError, as_async, in_coroutine, try_wait, wait};
+use support::{Drops, in_child, message, message_of, on_drop, panic_of, stderr};
+
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A panic comes up from its drop, as from a poll: the future's own, which was under way.
+#[test]
+fn an_as_async_whose_destructor_waits_in_its_own_panic() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let mut future = as_async(move || {
+        let _counted = counted;
+        let _closing = on_drop(|| assert_eq!(try_wait(pending::<()>()), Err(WaitError::Cancelled)));
+        panic!("its own");
+    });
+    assert!(poll(&mut future).is_pending());
+    assert!(std::thread::panicking(), "as long as it is suspended there");
+    assert_eq!(message_of(|| drop(future)), "its own");
+    assert_eq!(drops.count(), 1);
+    assert!(!std::thread::panicking());
+}
+
+#[test]
+fn an_as_async_whose_destructor_insists_on_waiting_in_its_own_panic() {
+    let output = in_child("an_as_async_whose_destructor_insists_on_waiting_in_its_own_panic", || {
+        let mut future = as_async(|| {
+            let _closing = on_drop(|| wait(pending::<()>()));
+            panic!("its own");
+        });
+        assert!(poll(&mut future).is_pending());
+        drop(future);
+    });
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("cannot wait: the `AsAsync` that this runs in is being dropped"));
+}
+
+/// While one is suspended in the midst of its own panic, its neighbours are dropped: every destructor of theirs runs.
+#[test]
+fn the_neighbours_of_an_as_async_in_a_panic() {
+    let drops = Drops::new();
+    let mut neighbours: Vec<_> = (0..3)
+        .map(|_| {
+            let counted = drops.counted();
+            as_async(move || {
+                let _counted = counted;
+                loop {
+                    wait(poll_fn(|_| Poll::<()>::Pending));
+                }
+            })
+        })
+        .collect();
+    let mut bad = as_async(|| {
+        let _closing = on_drop(|| assert!(try_wait(pending::<()>()).is_err()));
+        panic!("its own");
+    });
+    for neighbour in &mut neighbours {
+        assert!(poll(neighbour).is_pending());
+    }
+    assert!(poll(&mut bad).is_pending());
+    for neighbour in &mut neighbours {
+        assert!(poll(neighbour).is_pending());
+    }
+    drop(neighbours);
+    assert_eq!(drops.count(), 3);
+    assert_eq!(message_of(|| drop(bad)), "its own");
+    assert!(!std::thread::panicking());
+}
+
+#[test]
+fn an_as_async_that_catches_everything_is_leaked_when_its_owner_panics() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let payload = panic_of(|| {
+        let mut future = as_async(move || {
+            let _counted = counted;
+            loop {
+                drop(catch_unwind(|| wait(pending::<()>())));
+            }
+        });
+        assert!(poll(&mut future).is_pending());
+        panic!("its owner's");
+    });
+    assert_eq!(message(payload), "its owner's");
+    assert_eq!(drops.count(), 0);
+    assert!(!std::thread::panicking() && !in_coroutine());
+}
+
+/// Plain code that waits when nobody can tell whose panic there is: it is unwound by the refusal, and no panic comes up.
+#[test]
+fn an_as_async_that_was_suspended_in_somebody_elses_panic() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    let mut bad = as_async(|| {
+        let _closing = on_drop(|| assert!(try_wait(pending::<()>()).is_err()));
+        panic!("its own");
+    });
+    assert!(poll(&mut bad).is_pending());
+    // It owns the one that panics, and drops it first.
+    let mut owner = as_async(move || {
+        let _counted = counted;
+        let mut bad = bad;
+        assert!(poll(&mut bad).is_pending());
+        // Its panic, which has been reported, must not come up in the midst of the refusal's.
+        let _dropped_first = on_drop(move || drop(bad));
+        wait(pending::<()>());
+    });
+    assert!(poll(&mut owner).is_pending());
+    drop(owner);
+    assert_eq!(drops.count(), 1);
+    assert!(!std::thread::panicking());
+}
