@@ -175,9 +175,9 @@ fn with_waker<T>(address: *const (), function: impl FnOnce(&Waker) -> T) -> T {
         );
         // SAFETY: as in `innermost`.
         let mut poll = unsafe { thread.innermost.get().as_ref() };
-        if let Some(Poll { yielder: None, outer, .. }) = poll {
-            // A waker that calls an ambient one in turn: of an `as_async` that is itself polled by a `wait`. What it is
-            // to find is the poll around.
+        // A waker that calls an ambient one in turn: of an `as_async` that is itself polled by a `wait`. What it is to find
+        // is the poll around.
+        while let Some(Poll { yielder: None, outer, .. }) = poll {
             // SAFETY: as above: the poll around lasts longer.
             poll = unsafe { outer.as_ref() };
         }
