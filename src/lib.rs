@@ -34,7 +34,7 @@
 //!
 //! | layer | what is there |
 //! | --- | --- |
-//! | the bridge | [`as_async`], [`wait`], [`try_wait`], [`in_coroutine`] (feature `std`) |
+//! | the bridge | [`as_async`], [`wait`] (a method too, by [`FutureExt`]), [`try_wait`], [`in_coroutine`] (feature `std`) |
 //! | coroutines | [`Coroutine`], [`ScopedCoroutine`], [`Yielder`], [`on_stack`] |
 //! | stacks | [`stack`]: the trait [`Stack`](stack::Stack), a guarded mapping, memory that you bring |
 //! | `arch/` | the assembly, a file per architecture |

@@ -1,7 +1,8 @@
 //! Coroutines: functions that can be suspended anywhere in their calls and resumed where they left off.
 //!
 //! [`Coroutine`] and [`Yielder`] are the two sides of a switch; [`ScopedCoroutine`] is for closures that borrow. Names
-//! and meaning are those of the crate corosensei, so that a user of it moves by changing an import.
+//! and meaning are those of the crate corosensei, so that a user of it moves by changing an import; but its trap handlers
+//! have no counterpart here.
 
 mod on_stack;
 mod panic;
