@@ -111,7 +111,8 @@ impl Consumer<'_> {
 /// If it isn't asked for properly, or the server is being stopped.
 pub async fn open(http: HttpRequest, body: web::Payload, app: web::Data<App>) -> actix_web::Result<HttpResponse> {
     let user = user_of(&http)?;
-    let (response, session, messages) = actix_ws::handle(&http, body)?;
+    let handshake = actix_ws::handle(&http, body);
+    let (response, session, messages) = handshake.map_err(|_| Error::BadRequest("this is for WebSockets only"))?;
     let consumers = app.consumers.clone();
     let (id, notifications) = consumers.add(&user).ok_or(Error::Stopping)?;
     rt::spawn(async move {

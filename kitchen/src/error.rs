@@ -22,6 +22,8 @@ pub enum Error {
     },
     /// There is no such page.
     NotFound,
+    /// The page knows only these methods.
+    NotAllowed(&'static str),
     /// The request didn't come to its end in time.
     TooSlow,
     /// The order is saved, but the kitchen did not take it.
@@ -45,6 +47,7 @@ impl fmt::Display for Error {
             Error::BadRequest(reason) => f.write_str(reason),
             Error::TooLarge { what, limit } => write!(f, "{what} may be no longer than {limit} bytes"),
             Error::NotFound => f.write_str("there is nothing here"),
+            Error::NotAllowed(methods) => write!(f, "the method must be one of {methods}"),
             Error::TooSlow => f.write_str("the request took too long to arrive"),
             Error::Kitchen { failure, .. } => failure.fmt(f),
             Error::Database(_) => f.write_str("the database is not available"),
@@ -68,6 +71,7 @@ impl ResponseError for Error {
             Error::BadRequest(_) => StatusCode::BAD_REQUEST,
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::NotFound => StatusCode::NOT_FOUND,
+            Error::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Error::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Error::Kitchen { failure: Failure::Silent, .. } => StatusCode::GATEWAY_TIMEOUT,
             Error::Kitchen { .. } => StatusCode::BAD_GATEWAY,
@@ -81,6 +85,10 @@ impl ResponseError for Error {
         if let Error::Kitchen { order_id, .. } = self {
             body["order_id"] = (*order_id).into();
         }
-        HttpResponse::build(self.status_code()).insert_header(("cache-control", "no-store")).json(body)
+        let mut response = HttpResponse::build(self.status_code());
+        if let Error::NotAllowed(methods) = self {
+            response.insert_header(("allow", *methods));
+        }
+        response.insert_header(("cache-control", "no-store")).json(body)
     }
 }

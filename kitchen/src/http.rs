@@ -30,8 +30,10 @@ pub struct Reply {
 pub enum Failure {
     /// There was none in time. The server may have got the request or not.
     Silent,
-    /// The server can't be reached, or breaks off.
+    /// The server can't be reached.
     Unreachable,
+    /// It was reached, but there is no whole answer. It may have got the request or not.
+    BrokeOff,
     /// It answered, but not what was asked for; the status is given.
     Unexpected(u16),
 }
@@ -72,7 +74,13 @@ impl Http {
         });
         reply.unwrap_or_else(|error: reqwest::Error| {
             log::warn!("{url} fails: {error:?}");
-            Err(if error.is_timeout() { Failure::Silent } else { Failure::Unreachable })
+            Err(if error.is_timeout() {
+                Failure::Silent
+            } else if error.is_connect() {
+                Failure::Unreachable
+            } else {
+                Failure::BrokeOff
+            })
         })
     }
 }
@@ -96,6 +104,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Silent => f.write_str("the kitchen did not answer in time"),
             Failure::Unreachable => f.write_str("the kitchen cannot be reached"),
+            Failure::BrokeOff => f.write_str("the kitchen broke off its answer; it may have taken the order"),
             Failure::Unexpected(201) => f.write_str("the kitchen's answer cannot be understood"),
             Failure::Unexpected(status) => write!(f, "the kitchen answered with status {status}"),
         }

@@ -1,6 +1,7 @@
 //! `kitchen`: the food delivery service.
 #![forbid(unsafe_code)]
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -14,7 +15,8 @@ fn main() -> ExitCode {
     match serve(settings, urls, opened) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("kitchen: {error}");
+            // If nobody can be told, there is still the exit code.
+            let _ = writeln!(io::stderr(), "kitchen: {error}");
             ExitCode::FAILURE
         }
     }
@@ -22,8 +24,16 @@ fn main() -> ExitCode {
 
 fn opened(address: SocketAddr) -> impl Future<Output = ()> {
     let stop = stop_signal();
-    println!("The kitchen is open at http://{address}/ (Ctrl-C closes it). Place an order:");
-    println!("    curl http://{address}/ -d user=ann -d details=pizza");
-    println!("or at http://{address}/connect/?user=ann in a browser, which shows ann's notifications too.");
+    if let Err(error) = greet(address) {
+        log::warn!("open at http://{address}/, which cannot be printed: {error}");
+    }
     stop
+}
+
+fn greet(address: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "The kitchen is open at http://{address}/ (Ctrl-C closes it). Place an order:")?;
+    writeln!(out, "    curl http://{address}/ -d user=ann -d details=pizza")?;
+    writeln!(out, "or at http://{address}/connect/?user=ann in a browser, which shows ann's notifications too.")?;
+    out.flush()
 }

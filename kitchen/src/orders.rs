@@ -9,7 +9,7 @@ use crate::schema::orders;
 /// A row of the table, or what is to become one.
 ///
 /// It is written before the kitchen hears of the order, so whatever happens then, the order is known. The id goes to the
-/// kitchen: one that is told the same id again knows that it is the same order.
+/// kitchen, which is told of an order once: nothing here asks again.
 #[derive(Debug)]
 pub struct Order {
     /// Given by the database, when the order is first saved.
@@ -27,18 +27,19 @@ pub struct Order {
 /// How far an order is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Saved; the kitchen is being asked. If the program ends here, the order stays so.
+    /// Saved; the kitchen is being asked. The order stays so if the program ends here, or if the database does not take
+    /// what came of it. So the kitchen may cook it or not.
     Placed,
     /// The kitchen cooks it.
     Accepted,
-    /// The kitchen has answered, and will not cook it.
+    /// The kitchen has answered that it will not cook it: with a status of 4xx.
     Rejected,
-    /// There was no answer from the kitchen, so it may cook it or not.
+    /// There was no answer from the kitchen, or none that makes it clear, so it may cook it or not.
     Unanswered,
 }
 
 impl Status {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Status::Placed => "placed",
             Status::Accepted => "accepted",

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, header};
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, rt, web};
+use mixio::as_async;
 use reqwest::Url;
 use tokio::time::timeout;
 
@@ -12,6 +13,7 @@ use crate::consumers::Consumers;
 use crate::database::Database;
 use crate::error::Error;
 use crate::http::Http;
+use crate::running::Running;
 use crate::settings::Settings;
 
 /// No body is longer, in bytes.
@@ -35,6 +37,8 @@ pub struct App {
     pub http: Http,
     /// Who is connected; all workers share this.
     pub consumers: Arc<Consumers>,
+    /// Which views are running; all workers share this too.
+    pub running: Arc<Running>,
 }
 
 /// A request. It holds on to nothing of the connection that it came from.
@@ -70,6 +74,16 @@ impl Request {
         &self.user
     }
 
+    /// Has something done besides the view, which does not wait for it. The server does when it is being stopped.
+    pub fn leave(&self, work: impl FnOnce(&App) + 'static) {
+        let app = self.app.clone();
+        let ticket = app.running.stay();
+        rt::spawn(as_async(move || {
+            let _ticket = ticket;
+            work(&app);
+        }));
+    }
+
     /// A parameter, from the form or from the query. If there are many of that name, the last one counts.
     pub fn param(&self, name: &str) -> Option<&str> {
         find(&self.params, name)
@@ -86,13 +100,28 @@ pub fn user_of(http: &HttpRequest) -> Result<String, Error> {
 }
 
 fn user(http: &HttpRequest, params: &[(String, String)]) -> Result<String, Error> {
-    let cookie = http.cookie("user");
-    let given = find(params, "user").filter(|name| !name.trim().is_empty());
-    let user = given.or(cookie.as_ref().map(|cookie| cookie.value())).unwrap_or_default().trim();
+    let user = match find(params, "user").filter(|name| !name.trim().is_empty()) {
+        Some(given) => given.into(),
+        None => user_cookie(http)?,
+    };
+    let user = user.trim();
     if user.chars().count() > MAX_USER || user.chars().any(char::is_control) {
         return Err(Error::BadRequest("`user` is to be a short name"));
     }
     Ok(if user.is_empty() { "anonymous" } else { user }.into())
+}
+
+/// The cookie `user`, or nothing. Other cookies may be as odd as they like: other programs may have set them.
+fn user_cookie(http: &HttpRequest) -> Result<String, Error> {
+    let headers = http.headers().get_all(header::COOKIE);
+    let mut cookies = headers.flat_map(|value| value.as_bytes().split(|&byte| byte == b';'));
+    let cookie = cookies.find_map(|cookie| cookie.trim_ascii().strip_prefix(b"user=")).unwrap_or_default();
+    String::from_utf8(percent_decode(cookie)).map_err(|_| Error::BadRequest("the cookie `user` is to be UTF-8"))
+}
+
+/// Reads a body that nobody wants. Without this the connection could not go on with the next request.
+pub async fn skip_body(payload: web::Payload) {
+    let _ = timeout(PATIENCE, payload.to_bytes_limited(MAX_BODY)).await;
 }
 
 async fn read_form(http: &HttpRequest, payload: web::Payload) -> Result<web::Bytes, Error> {
@@ -112,13 +141,46 @@ async fn read_form(http: &HttpRequest, payload: web::Payload) -> Result<web::Byt
 fn parse(text: &[u8]) -> Result<Vec<(String, String)>, Error> {
     let params: Vec<(String, String)> =
         serde_urlencoded::from_bytes(text).map_err(|_| Error::BadRequest("the parameters cannot be read"))?;
-    // This is what the parser puts where something can't be read.
-    if params.iter().any(|(_, value)| value.contains(char::REPLACEMENT_CHARACTER)) {
+    // The parser puts replacement characters for what isn't UTF-8, but they may also be meant.
+    if str::from_utf8(&percent_decode(text)).is_err() {
         return Err(Error::BadRequest("the parameters are to be UTF-8"));
     }
     Ok(params)
 }
 
+/// A `%` that no two digits follow stands for itself.
+fn percent_decode(text: &[u8]) -> Vec<u8> {
+    let digit = |at: usize| text.get(at).and_then(|&byte| char::from(byte).to_digit(16)?.try_into().ok());
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        let escaped: Option<(u8, u8)> = if byte == b'%' { digit(at + 1).zip(digit(at + 2)) } else { None };
+        decoded.push(escaped.map_or(byte, |(high, low)| high << 4 | low));
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    decoded
+}
+
 fn find<'a>(params: &'a [(String, String)], name: &str) -> Option<&'a str> {
     params.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_signs() {
+        for (text, decoded) in [
+            ("", &b""[..]),
+            ("a+b", b"a+b"),
+            ("%41%c3%BC", b"A\xc3\xbc"),
+            ("%FF", b"\xff"),
+            ("100%", b"100%"),
+            ("%4", b"%4"),
+            ("%%34%+1%g1", b"%4%+1%g1"),
+        ] {
+            assert_eq!(percent_decode(text.as_bytes()), decoded, "{text:?}");
+        }
+    }
 }

@@ -35,6 +35,12 @@ impl Running {
         entered.then(|| Ticket { state: self.state.clone() })
     }
 
+    /// Lets in what a running view leaves to be done, even if the server is being stopped: it waits for the view anyway.
+    pub fn stay(&self) -> Ticket {
+        self.state.send_modify(|state| state.views += 1);
+        Ticket { state: self.state.clone() }
+    }
+
     /// From here on, lets none in. The future is ready when all that run have ended.
     pub async fn stop(&self) {
         self.state.send_modify(|state| state.stopping = true);

@@ -6,17 +6,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Handler, HttpRequest, HttpResponse, HttpServer, rt};
+use actix_web::{Handler, HttpRequest, HttpResponse, HttpServer, Resource, Route, rt};
 use mixio::as_async;
 use reqwest::Url;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::consumers::{self, Consumers};
 use crate::database::{self, Database};
 use crate::error::Error;
 use crate::http::Http;
-use crate::request::{App, Request};
+use crate::request::{App, Request, skip_body};
 use crate::running::{Running, Ticket};
 use crate::settings::Settings;
 use crate::views;
@@ -28,19 +28,37 @@ pub type View = fn(&Request) -> Result<HttpResponse, Error>;
 pub fn urls(config: &mut ServiceConfig) {
     let orders = view(views::food_delivery);
     let kitchen = kitchen_view(views::kitchen);
+    let page = view(views::connect);
     config
-        .service(web::resource("/").route(web::get().to(orders.clone())).route(web::post().to(orders)))
-        .service(web::resource("/kitchen/").route(web::get().to(kitchen.clone())).route(web::post().to(kitchen)))
-        .service(web::resource("/connect/").route(web::get().to(view(views::connect))))
-        .service(web::resource("/ws/").route(web::get().to(consumers::open)));
+        .service(resource("/", "GET, POST").route(web::get().to(orders.clone())).route(web::post().to(orders)))
+        .service(
+            resource("/kitchen/", "GET, POST").route(web::get().to(kitchen.clone())).route(web::post().to(kitchen)),
+        )
+        .service(resource("/connect/", "GET, HEAD").route(web::get().to(page.clone())).route(web::head().to(page)))
+        .service(resource("/ws/", "GET").route(web::get().to(consumers::open)));
+}
+
+/// A resource that says so if it is asked by another method.
+fn resource(path: &str, methods: &'static str) -> Resource {
+    web::resource(path).default_service(refuse(move || Error::NotAllowed(methods)))
+}
+
+/// A route that leads to an error.
+fn refuse(error: impl Fn() -> Error + Clone + 'static) -> Route {
+    web::to(move |payload: web::Payload| {
+        let error = error();
+        async move {
+            skip_body(payload).await;
+            Err::<HttpResponse, _>(error)
+        }
+    })
 }
 
 /// Makes a handler of a view.
 pub fn view(view: View) -> impl Handler<(HttpRequest, web::Payload), Output = Result<HttpResponse, Error>> {
     move |http: HttpRequest, payload: web::Payload| async move {
         let request = Request::read(&http, payload).await?;
-        let running = http.app_data::<web::Data<Running>>().expect("the server has set it");
-        let ticket = running.enter().ok_or(Error::Stopping)?;
+        let ticket = request.app().running.enter().ok_or(Error::Stopping)?;
         run(view, request, Some(ticket)).await
     }
 }
@@ -86,7 +104,7 @@ pub fn serve<F: Future<Output = ()>>(
 
     let settings = Arc::new(settings);
     let consumers = Arc::new(Consumers::default());
-    let running = web::Data::new(Running::new());
+    let running = Arc::new(Running::new());
 
     let factory = {
         let (settings, consumers, running) = (settings.clone(), consumers.clone(), running.clone());
@@ -97,12 +115,12 @@ pub fn serve<F: Future<Output = ()>>(
                 settings: settings.clone(),
                 kitchen_service: kitchen_service.clone(),
                 consumers: consumers.clone(),
+                running: running.clone(),
             };
             actix_web::App::new()
                 .app_data(web::Data::new(app))
-                .app_data(running.clone())
                 .configure(urls)
-                .default_service(web::to(async || Err::<HttpResponse, _>(Error::NotFound)))
+                .default_service(refuse(|| Error::NotFound))
         }
     };
     rt::System::new().block_on(async {
@@ -110,7 +128,8 @@ pub fn serve<F: Future<Output = ()>>(
             .workers(settings.workers)
             .tcp_nodelay(true)
             .disable_signals()
-            .shutdown_timeout(settings.shutdown_timeout.as_secs())
+            // In whole seconds. The deadline below is the exact one.
+            .shutdown_timeout(settings.shutdown_timeout.as_secs() + 1)
             .listen(listener)
             .map_err(|error| error.to_string())?
             .run();
@@ -120,11 +139,19 @@ pub fn serve<F: Future<Output = ()>>(
 
         // The views first, while all that they need is there: our own kitchen too.
         log::info!("stopping");
-        if timeout(settings.shutdown_timeout, running.stop()).await.is_err() {
-            log::warn!("some orders are not finished in time");
-        }
+        let deadline = Instant::now() + settings.shutdown_timeout;
+        let finished = timeout_at(deadline, running.stop()).await.is_ok();
+        // No view runs that could still tell somebody something. What it has told goes out before the end.
         consumers.close();
-        handle.stop(true).await;
+        let stopped = handle.stop(finished);
+        if !finished {
+            log::warn!("some orders are not finished in time");
+            stopped.await;
+        } else if timeout_at(deadline, stopped).await.is_err() {
+            // What is left of them ends with the program.
+            log::warn!("some connections are not finished in time");
+            return Ok(());
+        }
         server.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     })
 }

@@ -11,7 +11,7 @@ use reqwest::Url;
 ///   /          takes an order: `details`, by GET query or POST form, and answers the kitchen's JSON
 ///   /connect/  a web page to place orders and see notifications
 ///   /ws/       the WebSocket of that page
-///   /kitchen/  a kitchen: answers 201 with `order_id` and `mins`
+///   /kitchen/  a kitchen: needs `order_id`, a number, and answers 201 with it and `mins`
 ///
 /// Users are told apart by the parameter or cookie `user`.
 #[derive(Clone, Debug, Parser)]
@@ -45,7 +45,7 @@ pub struct Settings {
     #[arg(long, env = "KITCHEN_DELAY", value_name = "TIME", default_value = "0s", value_parser = time)]
     pub kitchen_delay: Duration,
 
-    /// When stopped, how long to go on with what has been begun
+    /// When stopped, how long to go on with what has been begun; the rest is broken off
     #[arg(long, env = "KITCHEN_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
     pub shutdown_timeout: Duration,
 }

@@ -1,5 +1,7 @@
 //! The views: plain functions, which simply wait for what they need.
 
+use std::time::Duration;
+
 use actix_web::HttpResponse;
 use serde_json::{Value, json};
 
@@ -10,6 +12,12 @@ use crate::request::{App, Request};
 
 /// No order is longer, in bytes.
 const MAX_DETAILS: usize = 4096;
+
+/// No food takes longer: a day.
+const MAX_MINS: i32 = 24 * 60;
+
+/// How many seconds to wait before trying again to save what came of an order.
+const PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
 
 /// `/`: takes an order, and answers what the kitchen answers.
 ///
@@ -23,21 +31,26 @@ pub fn food_delivery(request: &Request) -> Result<HttpResponse, Error> {
     order.save(&mut app.database.connection()?)?;
     let resp = app.http.post(&app.kitchen_service, &order.as_dict());
     match resp.as_ref().map(|resp| (resp.status, resp.json())) {
-        Ok((201, when)) if let Some(mins) = minutes(&when) => {
+        Ok((201, when)) if let Some(mins) = minutes(&when, &order) => {
             order.mins = Some(mins);
-            update(app, &mut order, Status::Accepted);
+            // The database may take its time, and this is true already.
             if let Some(consumer) = app.consumers.get(&order.user) {
                 consumer.send_json(&when);
             }
+            update(request, order, Status::Accepted);
             Ok(json_response(when))
         }
-        _ => kitchen_error(app, order, resp),
+        _ => kitchen_error(request, order, resp),
     }
 }
 
 /// The order in a request.
 fn prepare_order(request: &Request) -> Result<Order, Error> {
-    let details = request.param("details").unwrap_or_default().trim();
+    let details = request.param("details").unwrap_or_default();
+    if details.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+        return Err(Error::BadRequest("`details` are to be plain text"));
+    }
+    let details = details.trim();
     if details.is_empty() {
         return Err(Error::BadRequest("an order needs `details`"));
     }
@@ -47,35 +60,55 @@ fn prepare_order(request: &Request) -> Result<Order, Error> {
     Ok(Order::new(request.user(), details))
 }
 
-/// How long the food will take, if this is an answer of a kitchen.
-fn minutes(when: &Value) -> Option<i32> {
-    i32::try_from(when["mins"].as_u64()?).ok()
+/// How long the food will take, if this is what a kitchen answers to this order.
+fn minutes(when: &Value, order: &Order) -> Option<i32> {
+    let mins = i32::try_from(when["mins"].as_u64()?).ok()?;
+    (when["order_id"].as_i64() == order.id && mins <= MAX_MINS).then_some(mins)
 }
 
 /// Notes how far an order is. If that fails the order is still what it is: an error would only make the client order
-/// once more.
-fn update(app: &App, order: &mut Order, status: Status) {
+/// once more. So the client gets its answer, and the order is saved when the database is back.
+fn update(request: &Request, mut order: Order, status: Status) {
     order.status = status;
-    let saved = app.database.connection().and_then(|mut connection| order.save(&mut connection));
-    let id = order.id.unwrap_or_default();
-    match saved {
-        Ok(()) => log::info!("order {id} of {:?} is {status:?}", order.user),
-        Err(error) => log::error!("order {id} of {:?} is {status:?}, which cannot be saved: {error:?}", order.user),
+    if save(request.app(), &mut order) {
+        return;
     }
+    request.leave(move |app| {
+        for pause in PAUSES {
+            sleep(Duration::from_secs(pause));
+            if save(app, &mut order) {
+                return;
+            }
+        }
+        log::error!("order {} stays `placed` in the database", order.id.unwrap_or_default());
+    });
+}
+
+/// Whether an order could be saved.
+fn save(app: &App, order: &mut Order) -> bool {
+    let saved = app.database.connection().and_then(|mut connection| order.save(&mut connection));
+    let (id, user, status) = (order.id.unwrap_or_default(), &order.user, order.status);
+    match &saved {
+        Ok(()) => log::info!("order {id} of {user:?} is {status:?}"),
+        Err(error) => log::error!("order {id} of {user:?} is {status:?}, which cannot be saved: {error:?}"),
+    }
+    saved.is_ok()
 }
 
 /// What to answer when the kitchen has not taken an order.
-fn kitchen_error(app: &App, mut order: Order, resp: Result<Reply, Failure>) -> Result<HttpResponse, Error> {
+fn kitchen_error(request: &Request, order: Order, resp: Result<Reply, Failure>) -> Result<HttpResponse, Error> {
     let failure = match resp {
         Ok(resp) => Failure::Unexpected(resp.status),
         Err(failure) => failure,
     };
     let status = match failure {
-        Failure::Unexpected(_) => Status::Rejected,
-        Failure::Silent | Failure::Unreachable => Status::Unanswered,
+        Failure::Unexpected(400..=499) => Status::Rejected,
+        // It may have taken the order before it got into trouble.
+        _ => Status::Unanswered,
     };
-    update(app, &mut order, status);
-    Err(Error::Kitchen { order_id: order.id.unwrap_or_default(), failure })
+    let order_id = order.id.unwrap_or_default();
+    update(request, order, status);
+    Err(Error::Kitchen { order_id, failure })
 }
 
 /// `/kitchen/`: a kitchen, which says how long an order takes. The same order takes the same time, however often it is

@@ -36,7 +36,7 @@ impl Program {
     }
 
     #[track_caller]
-    fn assert_ends_well(mut self) {
+    fn assert_ends_well(mut self) -> String {
         let start = Instant::now();
         let status = loop {
             match self.0.try_wait().unwrap() {
@@ -48,6 +48,7 @@ impl Program {
         let mut log = String::new();
         self.0.stderr.as_mut().unwrap().read_to_string(&mut log).unwrap();
         assert_eq!(status.code(), Some(0), "{log}");
+        log
     }
 }
 
@@ -107,6 +108,46 @@ fn orders_are_there_the_next_time() {
     }
 }
 
+#[test]
+fn it_says_which_orders_were_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("kitchen.sqlite3");
+    let (program, address) =
+        Program::start(kitchen().current_dir(&directory).env_remove("DATABASE_URL").env("KITCHEN_DELAY", "30s"));
+    let _client = begin_post(address, "/", "details=pizza");
+    wait_for_status(database.to_str().unwrap(), "placed");
+    // It is killed.
+    drop(program);
+    let (program, _) = Program::start(kitchen().current_dir(&directory).env_remove("DATABASE_URL"));
+    program.signal("INT");
+    let log = program.assert_ends_well();
+    assert!(log.contains("orders left `placed` by an earlier run: 1;"), "{log}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn it_serves_although_it_cannot_say_so() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    // The other tests are at another address, and do not take this port.
+    let address = TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
+    let mut command = kitchen();
+    command.current_dir(&directory).env_remove("DATABASE_URL").args(["--listen", &address.to_string()]);
+    let mut program = Program(command.stdout(full()).spawn().unwrap());
+    let start = Instant::now();
+    while std::net::TcpStream::connect(address).is_err() {
+        assert!(start.elapsed() < PATIENCE && program.0.try_wait().unwrap().is_none());
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(get(address, "/?details=soup").status, 200);
+    program.signal("INT");
+    let log = program.assert_ends_well();
+    assert!(log.contains("cannot be printed"), "{log}");
+    // Neither can it say why it fails.
+    let status = kitchen().args(["--listen", "127.0.0.1:0", "--database", "/dev/null/x"]).stderr(full()).status();
+    assert_eq!(status.unwrap().code(), Some(1));
+}
+
 fn run(arguments: &[&str]) -> (Output, String) {
     let output = kitchen().args(arguments).output().unwrap();
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
@@ -122,6 +163,7 @@ fn it_explains_its_settings() {
         assert!(help.contains(&format!("--{setting}")), "{setting} is missing: {help}");
     }
     assert!(help.contains("DATABASE_URL") && help.contains("/connect/"));
+    assert!(help.contains("needs `order_id`"), "{help}");
 }
 
 #[test]

@@ -77,6 +77,13 @@ pub(crate) fn receive(mut stream: TcpStream) -> Reply {
     }
 }
 
+/// All that comes until the other side closes.
+pub(crate) fn receive_all(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
 fn parse(text: &[u8]) -> Option<Reply> {
     let text = str::from_utf8(text).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;

@@ -2,8 +2,10 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+
+use super::client::PATIENCE;
 
 /// What a kitchen has been asked for.
 pub(crate) struct FakeKitchen {
@@ -66,6 +68,21 @@ pub(crate) fn reply(status: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
 }
 
-pub(crate) fn created(mins: u32) -> String {
-    reply("201 Created", &format!("{{\"mins\": {mins}}}"))
+/// A proper answer to this form.
+pub(crate) fn created(form: &str, mins: u32) -> String {
+    let id = form.strip_prefix("order_id=").unwrap().split('&').next().unwrap();
+    reply("201 Created", &format!("{{\"order_id\": {id}, \"mins\": {mins}}}"))
+}
+
+/// A kitchen that tells when it gets an order, and answers when it is told to.
+pub(crate) fn patient_kitchen() -> (FakeKitchen, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (asked, is_asked) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let may_go_on = Mutex::new(may_go_on);
+    let kitchen = FakeKitchen::new(move |form| {
+        asked.send(()).unwrap();
+        may_go_on.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+        created(form, 40)
+    });
+    (kitchen, is_asked, go_on)
 }

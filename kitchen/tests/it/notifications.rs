@@ -9,14 +9,14 @@ use tungstenite::{Message, WebSocket};
 use super::client::{PATIENCE, post};
 use super::host::Host;
 
-fn connect(address: SocketAddr, query: &str) -> WebSocket<TcpStream> {
+pub(crate) fn connect(address: SocketAddr, query: &str) -> WebSocket<TcpStream> {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     tungstenite::client(format!("ws://{address}/ws/{query}"), stream).unwrap().0
 }
 
 /// The next notification, whatever else comes.
-fn next(socket: &mut WebSocket<TcpStream>) -> Value {
+pub(crate) fn next(socket: &mut WebSocket<TcpStream>) -> Value {
     loop {
         match socket.read().unwrap() {
             Message::Text(text) => return serde_json::from_str(&text).unwrap(),

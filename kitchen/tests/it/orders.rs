@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
@@ -10,8 +11,10 @@ use kitchen::request::Request;
 use kitchen::server::{urls, view};
 use serde_json::Value;
 
-use super::client::{get, post, receive, send};
+use super::client::{PATIENCE, begin_post, get, post, receive, receive_all, send};
+use super::fake_kitchen::patient_kitchen;
 use super::host::{Host, Row};
+use super::notifications::{connect, next};
 
 fn assert_answers(row: &Row, answer: &Value) {
     assert_eq!(answer["order_id"], row.id);
@@ -108,6 +111,9 @@ fn the_page() {
     let reply = get(host.address, "/connect/");
     assert_eq!(reply.status, 200);
     assert!(reply.body.starts_with("<!DOCTYPE html>") && reply.body.contains("new WebSocket("));
+    let head = "HEAD /connect/ HTTP/1.1\r\nhost: kitchen\r\nconnection: close\r\n\r\n";
+    let reply = receive_all(send(host.address, head));
+    assert!(reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("\r\n\r\n"), "{reply}");
 }
 
 fn broken_view(_: &Request) -> Result<HttpResponse, Error> {
@@ -143,4 +149,30 @@ fn a_database_that_is_not_available() {
     drop(lock);
     assert!(host.rows().is_empty());
     assert_eq!(get(address, "/?details=soup").status, 200);
+}
+
+/// The database gets lost when the kitchen has taken the order. The customer is told nevertheless, and the order is saved
+/// when the database is back.
+#[test]
+fn a_database_that_is_not_available_for_the_second_time() {
+    let (kitchen, is_asked, go_on) = patient_kitchen();
+    let mut host = Host::new(&["--kitchen-service", &kitchen.url, "--kitchen-timeout", "30s"]);
+    let mut socket = connect(host.address, "?user=ann");
+    let client = begin_post(host.address, "/", "details=pizza&user=ann");
+    is_asked.recv_timeout(PATIENCE).unwrap();
+    let lock = host.lock_database();
+    go_on.send(()).unwrap();
+    let start = Instant::now();
+    let told = next(&mut socket);
+    // SQLite goes on trying for five seconds.
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    let reply = receive(client);
+    assert_eq!((reply.status, reply.json()), (200, told));
+    assert_eq!(host.wait_for_status("placed").mins, None);
+    drop(lock);
+    // The server does not stop before.
+    host.stop();
+    let [row] = host.rows().try_into().unwrap();
+    assert_eq!((row.status.as_str(), row.mins), ("accepted", Some(40)));
+    assert_eq!(kitchen.requests().len(), 1);
 }

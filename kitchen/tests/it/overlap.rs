@@ -53,9 +53,9 @@ static BARRIER: Seen = Seen::new();
 #[test]
 fn two_orders_at_once_on_one_thread() {
     let both = Barrier::new(2);
-    let kitchen = FakeKitchen::new(move |_| {
+    let kitchen = FakeKitchen::new(move |form| {
         both.wait();
-        created(40)
+        created(form, 40)
     });
     let urls = |config: &mut ServiceConfig| {
         let watched = view(|request| BARRIER.watch(views::food_delivery, request));

@@ -1,26 +1,12 @@
 //! Clients that go away, and the server's own end, in the middle of an order.
 
-use std::sync::Mutex;
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::client::{PATIENCE, begin_post, get, receive, reset};
-use super::fake_kitchen::{FakeKitchen, created};
+use super::client::{PATIENCE, begin_post, get, receive, reset, send};
+use super::fake_kitchen::patient_kitchen;
 use super::host::Host;
-
-/// A kitchen that tells when it gets an order, and answers when it is told to.
-fn patient_kitchen() -> (FakeKitchen, mpsc::Receiver<()>, mpsc::Sender<()>) {
-    let (asked, is_asked) = mpsc::channel();
-    let (go_on, may_go_on) = mpsc::channel();
-    let may_go_on = Mutex::new(may_go_on);
-    let kitchen = FakeKitchen::new(move |_| {
-        asked.send(()).unwrap();
-        may_go_on.lock().unwrap().recv_timeout(PATIENCE).unwrap();
-        created(40)
-    });
-    (kitchen, is_asked, go_on)
-}
+use super::notifications::{connect, next};
 
 #[test]
 fn an_order_ends_although_its_client_has_gone() {
@@ -83,16 +69,39 @@ fn stopping_answers_the_orders_that_it_waits_for() {
 #[test]
 fn stopping_does_not_wait_for_ever() {
     let (kitchen, is_asked, _go_on) = patient_kitchen();
-    let arguments = ["--kitchen-service", &kitchen.url, "--kitchen-timeout", "60s", "--shutdown-timeout", "200ms"];
+    let arguments = ["--kitchen-service", &kitchen.url, "--kitchen-timeout", "60s", "--shutdown-timeout", "1500ms"];
     let mut host = Host::new(&arguments);
     let _client = begin_post(host.address, "/", "details=pizza&user=ann");
     is_asked.recv_timeout(PATIENCE).unwrap();
     let start = Instant::now();
     host.stop();
-    assert!(start.elapsed() < Duration::from_secs(20));
+    let took = start.elapsed();
+    assert!((1500..2400).contains(&took.as_millis()), "{took:?}");
     // Nobody knows what the kitchen does with it, but it is known.
     let [row] = host.rows().try_into().unwrap();
     assert_eq!(row.status, "placed");
+}
+
+/// An order that ends late, and a request that never does.
+#[test]
+fn stopping_takes_as_long_as_is_set_and_tells_of_orders_until_then() {
+    let (kitchen, is_asked, go_on) = patient_kitchen();
+    let timeout = Duration::from_millis(2500);
+    let arguments = ["--kitchen-service", &kitchen.url, "--kitchen-timeout", "60s", "--shutdown-timeout", "2500ms"];
+    let mut host = Host::new(&arguments);
+    let mut socket = connect(host.address, "?user=ann");
+    let _stuck = send(host.address, "POST / HTTP/1.1\r\nhost: kitchen\r\ncontent-length: 9\r\n\r\n");
+    let client = begin_post(host.address, "/", "details=pizza&user=ann");
+    is_asked.recv_timeout(PATIENCE).unwrap();
+    host.begin_stop();
+    let start = Instant::now();
+    thread::sleep(timeout / 2);
+    go_on.send(()).unwrap();
+    let answer = receive(client).json();
+    assert_eq!(next(&mut socket), answer);
+    host.stop();
+    let took = start.elapsed();
+    assert!(timeout <= took + Duration::from_millis(100) && took < timeout * 4 / 3, "{took:?}");
 }
 
 #[test]
