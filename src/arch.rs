@@ -21,8 +21,8 @@ pub(crate) type Word = MaybeUninit<*mut c_void>;
 
 /// What lies at the very base (the highest address) of a coroutine's stack.
 ///
-/// While the coroutine runs the first two words form a frame record, as the frame-pointer chain wants it: `resumer` leads to the record
-/// that the resumer pushed, so that a walk over frame pointers goes on there.
+/// While the coroutine runs the first two words form a frame record, as the frame-pointer chain wants it: `resumer` leads
+/// to the record that the resumer pushed, so that a walk over frame pointers goes on there.
 #[repr(C, align(16))]
 pub(crate) struct Control {
     /// While the coroutine runs: its resumer's stack pointer. Null before it starts, and once it has finished; of no
@@ -55,12 +55,6 @@ impl Control {
     /// Whether the coroutine has started, and not finished.
     pub(crate) fn has_frames(&self) -> bool {
         !self.resumer.get().is_null()
-    }
-
-    /// Notes whose panic it is, if the thread is panicking, before the coroutine is entered or thrown into.
-    #[cfg(feature = "std")]
-    pub(crate) fn note_panic(&self) {
-        self.others_panic.set(std::thread::panicking() && !self.unwinding.get());
     }
 
     /// Declares the stack free of frames: what `finish` does on the way out.

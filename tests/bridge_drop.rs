@@ -2,17 +2,12 @@
 
 mod support;
 
-use std::future::{Future, pending, ready};
+use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use mixio::{WaitError, as_async, in_coroutine, try_wait, wait};
-use support::{Drops, Log, in_child, message_of, on_drop, stderr};
-
-fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
+use support::{Drops, Log, in_child, message_of, on_drop, poll, stderr};
 
 #[test]
 fn never_polled() {

@@ -2,17 +2,12 @@
 
 mod support;
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{pending, poll_fn};
 use std::panic::catch_unwind;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use mixio::{WaitError, as_async, in_coroutine, try_wait, wait};
-use support::{Drops, in_child, message, message_of, on_drop, panic_of, stderr};
-
-fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
+use support::{Drops, in_child, message, message_of, on_drop, panic_of, poll, stderr};
 
 /// A panic comes up from its drop, as from a poll: the future's own, which was under way.
 #[test]

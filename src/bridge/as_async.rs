@@ -23,17 +23,16 @@ use crate::stack::{DEFAULT_STACK_SIZE, DefaultStack};
 ///
 /// ```
 /// use mixio::{as_async, wait};
-/// use std::time::{Duration, Instant};
+/// use std::time::Duration;
 ///
 /// fn slow_double(n: u64) -> u64 {
 ///     wait(smol::Timer::after(Duration::from_millis(100)));
 ///     2 * n
 /// }
 ///
-/// let start = Instant::now();
+/// // Side by side: this takes 100 ms, not 200.
 /// let both = smol::future::zip(as_async(|| slow_double(1)), as_async(|| slow_double(2)));
 /// assert_eq!(smol::block_on(both), (2, 4));
-/// assert!(start.elapsed() < Duration::from_millis(190)); // side by side
 /// ```
 ///
 /// The function may own what it needs, and borrow nothing, since a future can be leaked:

@@ -341,7 +341,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     #[cfg(feature = "std")]
     unsafe fn raise_at(&mut self, sp: NonNull<c_void>, payload: Payload) -> (Word, Status) {
         // SAFETY: `prepare` has put it there.
-        unsafe { self.control().as_ref() }.note_panic();
+        panic::note(unsafe { self.control().as_ref() });
         let mut payload = ManuallyDrop::new(payload);
         // SAFETY: as the caller says; `suspend` reads the payload, and nobody the word.
         unsafe { arch::resume(sp, self.control(), Word::uninit(), (&raw mut payload).cast()) }
@@ -442,7 +442,7 @@ where
     let yielder = unsafe { Yielder::of(control) };
     #[cfg(feature = "std")]
     // SAFETY: the control block lives as long as the stack.
-    unsafe { control.as_ref() }.note_panic();
+    panic::note(unsafe { control.as_ref() });
     // SAFETY: as the caller says.
     let function = unsafe { closure.cast::<F>().read() };
     // SAFETY: as the caller says.

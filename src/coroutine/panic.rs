@@ -7,6 +7,7 @@ use cfg_if::cfg_if;
 cfg_if! {
     if #[cfg(feature = "std")] {
         use std::any::Any;
+        use crate::arch::Control;
         use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
         /// What a panic carries.
@@ -16,6 +17,11 @@ cfg_if! {
         pub(super) fn catch<T>(function: impl FnOnce() -> T) -> Result<T, Payload> {
             // Not a hole in unwind safety: whoever gets the payload raises it again, as if nothing had caught it.
             catch_unwind(AssertUnwindSafe(function))
+        }
+
+        /// Notes whose panic it is, if the thread is panicking, before a coroutine is entered or thrown into.
+        pub(super) fn note(control: &Control) {
+            control.others_panic.set(std::thread::panicking() && !control.unwinding.get());
         }
 
         /// Raises a panic that was caught, or made: the panic hook doesn't run.

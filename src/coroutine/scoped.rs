@@ -4,7 +4,6 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::panic;
-use super::unwinding::Unwound;
 use super::{Coroutine, CoroutineResult, Yielder, over_stack};
 #[cfg(feature = "std")]
 use crate::stack::DefaultStack;
@@ -120,12 +119,9 @@ impl<Input, Yield, Return, S: Stack> Drop for ScopedCoroutine<'_, Input, Yield, 
         }
 
         let this = NotLeaked(&mut self.inner);
-        match this.0.unwind() {
-            Ok(Unwound::AsTold | Unwound::Returned(_)) => {}
-            #[cfg(feature = "std")]
-            Ok(Unwound::Panicked(payload)) => panic::raise(payload),
-            // Said by NotLeaked.
-            Err(_) => {}
+        // If it can't be, NotLeaked says so.
+        if let Ok(unwound) = this.0.unwind() {
+            unwound.settle();
         }
     }
 }

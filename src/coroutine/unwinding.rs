@@ -40,9 +40,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     /// suspends it in a panic of its own isn't known for what it is: the process aborts.
     pub fn force_unwind(&mut self) {
         match self.unwind() {
-            Ok(Unwound::AsTold | Unwound::Returned(_)) => {}
-            #[cfg(feature = "std")]
-            Ok(Unwound::Panicked(payload)) => panic::raise(payload),
+            Ok(unwound) => unwound.settle(),
             Err(error) => panic!("{error}"),
         }
     }
@@ -137,9 +135,7 @@ impl<Input, Yield, Return, S: Stack> Drop for Coroutine<Input, Yield, Return, S>
 
         let this = GiveBack(self);
         match this.0.unwind() {
-            Ok(Unwound::AsTold | Unwound::Returned(_)) => {}
-            #[cfg(feature = "std")]
-            Ok(Unwound::Panicked(payload)) => panic::raise(payload),
+            Ok(unwound) => unwound.settle(),
             Err(error) => error.say(),
         }
     }
@@ -155,6 +151,16 @@ pub(crate) enum Unwound<Return> {
     /// A panic has come up, not the one that was to unwind it.
     #[cfg(feature = "std")]
     Panicked(Payload),
+}
+
+impl<Return> Unwound<Return> {
+    /// Drops what it has returned, or raises its panic.
+    pub(super) fn settle(self) {
+        #[cfg(feature = "std")]
+        if let Unwound::Panicked(payload) = self {
+            panic::raise(payload);
+        }
+    }
 }
 
 /// The payload of the panic that unwinds a suspended coroutine.

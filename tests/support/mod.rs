@@ -7,8 +7,10 @@ use std::env;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::pin::Pin;
 use std::process::{Child, Command, Output, Stdio};
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -117,6 +119,11 @@ pub(crate) fn above_and_below(size: usize) -> (UnguardedStack<'static>, Unguarde
     let below = unsafe { UnguardedStack::borrowed(low) }.expect("enough memory");
     assert!(below.base() <= above.limit());
     (above, below)
+}
+
+/// Polls once, by an executor that hears of no wake.
+pub(crate) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// The payload of the panic that `function` ends in.
