@@ -14,14 +14,12 @@
 //!                    ~  frames of the user   ~
 //!                    |  the suspending one   |
 //!                    +-----------------------+
-//!                    | (padding)             |
-//!                    | address to resume at  |
 //!                    | x29                   |
 //!              sp -> | x19                   |
 //!                    +-----------------------+
 //! ```
 //!
-//! `sp` is kept by whoever resumes: it came out in a register and goes in again in one.
+//! `sp`, and the address to resume at, are kept by whoever resumes: they came out in registers and go in again in them.
 //!
 //! ## Running
 //!
@@ -52,11 +50,10 @@
 //!                    +-----------------------+
 //!                    ~  the closure, aligned ~
 //!                    +-----------------------+
+//!                    | (not for assembly)    |  }
+//!                    | control               |  } Fresh
 //!                    | closure               |  }
-//!                    | entry                 |  }
-//!                    | (padding)             |  } Fresh
-//!                    | root_frame            |  }
-//!              sp -> | (padding, two words)  |  }
+//!              sp -> | entry                 |  }
 //!                    +-----------------------+
 //! ```
 //!
@@ -65,9 +62,9 @@
 //! | register | into the coroutine | out of it |
 //! | --- | --- | --- |
 //! | x0 | the word | the word |
-//! | x1 | control | `Status`: the coroutine's stack pointer when it suspends itself |
+//! | x1 | the coroutine's stack pointer | `Status`: the coroutine's stack pointer when it suspends itself |
 //! | x2 | what to throw, or null | - |
-//! | x3 | the coroutine's stack pointer | - |
+//! | x3 | the address to resume at | the same |
 //! | x30 | where to return to in the resumer | the same, for `ret` |
 //! | x19, x29 | saved by hand: LLVM does not take them as clobbers | |
 //! | d8 to d15 | callee-saved, so declared as clobbers: the compiler spills the live ones | |
@@ -82,7 +79,7 @@ use core::ffi::c_void;
 use core::mem::size_of;
 use core::ptr::NonNull;
 
-use super::{Control, Entry, Status, Word};
+use super::{Address, Control, DropClosure, Entry, Status, Word};
 
 /// Stacks are aligned to this many bytes whenever the stack pointer is used: the processor checks it.
 pub(crate) const STACK_ALIGNMENT: usize = 16;
@@ -91,26 +88,27 @@ pub(crate) const STACK_ALIGNMENT: usize = 16;
 /// coroutine's first stack pointer.
 #[repr(C)]
 pub(crate) struct Fresh {
-    x19_x29: [usize; 2],
-    resume_at: unsafe extern "C" fn(),
-    padding: usize,
     entry: Entry,
-    closure: *mut c_void,
+    pub(super) closure: *mut c_void,
+    control: *mut Control,
+    // The assembly has no use for this one.
+    pub(super) drop_closure: DropClosure,
 }
 
-const _: () = assert!(size_of::<Fresh>() == 48);
+const _: () = assert!(size_of::<Fresh>() == 32);
 
 impl Fresh {
     /// A coroutine that will enter `entry` with `closure`.
-    pub(crate) fn new(entry: Entry, closure: *mut c_void) -> Self {
-        Fresh { x19_x29: [0; 2], resume_at: root_frame, padding: 0, entry, closure }
+    #[inline(always)]
+    pub(crate) fn new(entry: Entry, control: *mut Control, closure: *mut c_void, drop_closure: DropClosure) -> Self {
+        Fresh { entry, closure, control, drop_closure }
     }
 }
 
 /// The frame at the root of every coroutine: entered once by the first [`resume`], never returned from, and for as
 /// long as the coroutine lives the place where unwinders learn how to go on in the resumer.
 #[unsafe(naked)]
-unsafe extern "C" fn root_frame() {
+pub(crate) unsafe extern "C" fn root_frame() {
     naked_asm!(
         ".cfi_startproc",
         // gdb refuses a backtrace whose frames don't grow one way, which depends on where the two stacks happen to
@@ -118,10 +116,12 @@ unsafe extern "C" fn root_frame() {
         #[cfg(not(target_vendor = "apple"))]
         ".cfi_signal_frame",
         "hint #34",
-        // x0: the word; x1: control; x3: our stack pointer, at Fresh; x30: the return address. We are still on the
-        // resumer's stack: x29 and x30 make a frame record.
+        // x0: the word; x1: our stack pointer, at Fresh; x30: the return address. We are still on the resumer's stack:
+        // x29 and x30 make a frame record.
         "stp x29, x30, [sp, #-32]!",
         "str x19, [sp, #16]",
+        "mov x3, x1",
+        "ldr x1, [x3, #16]",
         "mov x4, sp",
         "adr x30, 2f",
         "stp x4, x30, [x1]",
@@ -135,8 +135,8 @@ unsafe extern "C" fn root_frame() {
         ".cfi_offset x19, -16",
         ".cfi_offset x30, -24",
         ".cfi_offset x29, -32",
-        "ldp x16, x2, [x3, #32]",
-        "add sp, x3, #48",
+        "ldp x16, x2, [x3]",
+        "add sp, x3, #32",
         // Not a call: the return predictor has one entry for the `blr` that came here, and the `ret` of the first
         // `suspend` is to take that one. By way of x16 a branch may land on `bti c`.
         "br x16",
@@ -151,29 +151,28 @@ unsafe extern "C" fn root_frame() {
 ///
 /// # Safety
 ///
-/// `sp` is what `prepare` or the last `resume` gave for the coroutine whose control block is `control`; it is used only
-/// once, on the thread that the coroutine's frames expect. `throw` is null if the coroutine is fresh.
+/// `sp` and `resume_at` are what `prepare` or the last `resume` gave for the coroutine; they are used only once, on the
+/// thread that the coroutine's frames expect. `throw` is null if the coroutine is fresh.
 #[inline(always)]
 pub(crate) unsafe fn resume(
     sp: NonNull<c_void>,
-    control: NonNull<Control>,
+    resume_at: Address,
     word: Word,
     throw: *mut c_void,
-) -> (Word, Status) {
-    let (out, status);
+) -> (Word, Status, Address) {
+    let (out, status, next);
     // SAFETY: the other side pushes x19, x29 and x30 on this stack and takes them off again before it comes back;
     // every other register is declared as clobbered.
     unsafe {
         asm!(
-            "ldr x4, [x3, #16]",
             // Pairs with the `ret` in `suspend` or `finish`.
-            "blr x4",
+            "blr x3",
             // Coming out of a signal frame, an unwinder looks at the return address itself: keep it in this block.
             "nop",
             inlateout("x0") word => out,
-            inlateout("x1") control.as_ptr() => status,
+            inlateout("x1") sp.as_ptr() => status,
             in("x2") throw,
-            in("x3") sp.as_ptr(),
+            inlateout("x3") resume_at => next,
             lateout("x20") _, lateout("x21") _, lateout("x22") _, lateout("x23") _, lateout("x24") _,
             lateout("x25") _, lateout("x26") _, lateout("x27") _, lateout("x28") _,
             lateout("d8") _, lateout("d9") _, lateout("d10") _, lateout("d11") _,
@@ -181,7 +180,7 @@ pub(crate) unsafe fn resume(
             clobber_abi("C"),
         );
     }
-    (out, Status(status))
+    (out, Status(status), next)
 }
 
 /// Switches back to the resumer, until the next [`resume`]: gives its word and what it throws.
@@ -195,18 +194,17 @@ pub(crate) unsafe fn resume(
 /// stack, or on one that its frames lent out and still wait for.
 #[inline(always)]
 pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *mut c_void) {
-    let (out, throw);
+    let (out, throw, resumer);
     // SAFETY: sp, x19 and x29 come back as they were, and every other register is declared as clobbered.
     unsafe {
         asm!(
-            "stp x19, x29, [sp, #-32]!",
-            "adr x30, 2f",
-            "str x30, [sp, #16]",
-            "ldr x3, [x1]",
+            "stp x19, x29, [sp, #-16]!",
+            "ldr x4, [x1]",
+            "adr x3, 2f",
             "mov x1, sp",
-            "ldr x19, [x3, #16]",
-            "ldp x29, x30, [x3]",
-            "add sp, x3, #32",
+            "ldr x19, [x4, #16]",
+            "ldp x29, x30, [x4]",
+            "add sp, x4, #32",
             "ret",
             // The next `resume` calls this, as `root_frame` was called: see there.
             "2:",
@@ -214,11 +212,11 @@ pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *m
             "stp x29, x30, [sp, #-32]!",
             "str x19, [sp, #16]",
             "mov x4, sp",
-            "str x4, [x1]",
-            "ldp x19, x29, [x3]",
-            "add sp, x3, #32",
+            "ldp x19, x29, [x1]",
+            "add sp, x1, #16",
             inlateout("x0") word => out,
-            inlateout("x1") control.as_ptr() => _,
+            in("x1") control.as_ptr(),
+            lateout("x4") resumer,
             lateout("x2") throw,
             lateout("x20") _, lateout("x21") _, lateout("x22") _, lateout("x23") _, lateout("x24") _,
             lateout("x25") _, lateout("x26") _, lateout("x27") _, lateout("x28") _,
@@ -227,6 +225,8 @@ pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *m
             clobber_abi("C"),
         );
     }
+    // SAFETY: it is ours, and nobody else refers to it meanwhile.
+    unsafe { control.as_ref() }.resumer.set(resumer);
     (out, throw)
 }
 

@@ -14,13 +14,12 @@
 //!                    ~  frames of the user   ~
 //!                    |  the suspending one   |
 //!                    +-----------------------+
-//!                    | address to resume at  |
 //!                    | rbp                   |
 //!              sp -> | rbx                   |
 //!                    +-----------------------+
 //! ```
 //!
-//! `sp` is kept by whoever resumes: it came out in a register and goes in again in one.
+//! `sp`, and the address to resume at, are kept by whoever resumes: they came out in registers and go in again in them.
 //!
 //! ## Running
 //!
@@ -50,8 +49,8 @@
 //!                    +-----------------------+
 //!                    ~  the closure, aligned ~
 //!                    +-----------------------+
-//!                    | (padding)             |  }
-//!                    | root_frame            |  } Fresh
+//!                    | (not for assembly)    |  }
+//!                    | control               |  } Fresh
 //!                    | closure               |  }
 //!              sp -> | entry                 |  }
 //!                    +-----------------------+
@@ -62,9 +61,9 @@
 //! | register | into the coroutine | out of it |
 //! | --- | --- | --- |
 //! | rdi | the word | the word |
-//! | rsi | control | `Status`: the coroutine's stack pointer when it suspends itself |
+//! | rax | the coroutine's stack pointer | `Status`: the coroutine's stack pointer when it suspends itself |
+//! | rcx | the address to resume at | the same |
 //! | rdx | what to throw, or null | - |
-//! | rax | the coroutine's stack pointer | - |
 //! | rbx, rbp | saved by hand: LLVM does not take them as clobbers | |
 //! | all others | clobbered: the compiler spills what is live, and only that | |
 //!
@@ -76,7 +75,7 @@ use core::ffi::c_void;
 use core::mem::size_of;
 use core::ptr::NonNull;
 
-use super::{Control, Entry, Status, Word};
+use super::{Address, Control, DropClosure, Entry, Status, Word};
 
 /// Stacks are aligned to this many bytes at every call.
 pub(crate) const STACK_ALIGNMENT: usize = 16;
@@ -86,35 +85,38 @@ pub(crate) const STACK_ALIGNMENT: usize = 16;
 #[repr(C)]
 pub(crate) struct Fresh {
     entry: Entry,
-    closure: *mut c_void,
-    resume_at: unsafe extern "C" fn(),
-    padding: usize,
+    pub(super) closure: *mut c_void,
+    control: *mut Control,
+    // The assembly has no use for this one.
+    pub(super) drop_closure: DropClosure,
 }
 
 const _: () = assert!(size_of::<Fresh>() == 32);
 
 impl Fresh {
     /// A coroutine that will enter `entry` with `closure`.
-    pub(crate) fn new(entry: Entry, closure: *mut c_void) -> Self {
-        Fresh { entry, closure, resume_at: root_frame, padding: 0 }
+    #[inline(always)]
+    pub(crate) fn new(entry: Entry, control: *mut Control, closure: *mut c_void, drop_closure: DropClosure) -> Self {
+        Fresh { entry, closure, control, drop_closure }
     }
 }
 
 /// The frame at the root of every coroutine: entered once by the first [`resume`], never returned from, and for as
 /// long as the coroutine lives the place where unwinders learn how to go on in the resumer.
 #[unsafe(naked)]
-unsafe extern "C" fn root_frame() {
+pub(crate) unsafe extern "C" fn root_frame() {
     naked_asm!(
         ".cfi_startproc",
         // gdb refuses a backtrace whose frames don't grow one way, which depends on where the two stacks happen to
         // lie. It makes an exception for signal frames. Darwin's unwinder refuses signal frames, and has no gdb.
         #[cfg(not(target_vendor = "apple"))]
         ".cfi_signal_frame",
-        // rdi: the word; rsi: control; rax: our stack pointer, at Fresh. We are still on the resumer's stack, and
-        // the `call` has just pushed the return address: with rbp it makes a frame record.
+        // rdi: the word; rax: our stack pointer, at Fresh. We are still on the resumer's stack, and the `call` has just
+        // pushed the return address: with rbp it makes a frame record.
         "push rbp",
         ".cfi_def_cfa_offset 16",
         ".cfi_offset rbp, -16",
+        "mov rsi, [rax + 16]",
         "mov [rsi], rsp",
         "lea rcx, [rip + 2f]",
         "mov [rsi + 8], rcx",
@@ -146,33 +148,33 @@ unsafe extern "C" fn root_frame() {
 ///
 /// # Safety
 ///
-/// `sp` is what `prepare` or the last `resume` gave for the coroutine whose control block is `control`; it is used only
-/// once, on the thread that the coroutine's frames expect. `throw` is null if the coroutine is fresh.
+/// `sp` and `resume_at` are what `prepare` or the last `resume` gave for the coroutine; they are used only once, on the
+/// thread that the coroutine's frames expect. `throw` is null if the coroutine is fresh.
 #[inline(always)]
 pub(crate) unsafe fn resume(
     sp: NonNull<c_void>,
-    control: NonNull<Control>,
+    resume_at: Address,
     word: Word,
     throw: *mut c_void,
-) -> (Word, Status) {
-    let (out, status);
+) -> (Word, Status, Address) {
+    let (out, status, next);
     // SAFETY: the other side leaves on this stack what it found on it, keeps rbx and rbp as the two `pop`s show, and
     // every other register is declared as clobbered.
     unsafe {
         asm!(
             "push rbx",
             // Pairs with the `ret` in `suspend` or `finish`.
-            "call [rax + 16]",
+            "call rcx",
             "pop rbx",
             inlateout("rdi") word => out,
-            inlateout("rsi") control.as_ptr() => status,
+            inlateout("rax") sp.as_ptr() => status,
+            inlateout("rcx") resume_at => next,
             in("rdx") throw,
-            in("rax") sp.as_ptr(),
             lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
             clobber_abi("sysv64"),
         );
     }
-    (out, Status(status))
+    (out, Status(status), next)
 }
 
 /// Switches back to the resumer, until the next [`resume`]: gives its word and what it throws.
@@ -186,36 +188,34 @@ pub(crate) unsafe fn resume(
 /// stack, or on one that its frames lent out and still wait for.
 #[inline(always)]
 pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *mut c_void) {
-    let (out, throw);
+    let (out, throw, resumer);
     // SAFETY: rsp comes back as it was, rbx and rbp are popped as pushed, and every other register is declared as
     // clobbered.
     unsafe {
         asm!(
-            "lea rax, [rip + 2f]",
-            "push rax",
             "push rbp",
             "push rbx",
-            "mov rax, [rsi]",
-            "mov rsi, rsp",
-            "mov rsp, rax",
+            "lea rcx, [rip + 2f]",
+            "mov rax, rsp",
+            "mov rsp, [rsi]",
             "pop rbp",
             "ret",
             // The next `resume` calls this, as `root_frame` was called: see there.
             "2:",
             "push rbp",
-            "mov [rsi], rsp",
+            "mov rsi, rsp",
             "mov rsp, rax",
             "pop rbx",
             "pop rbp",
-            // The address that we were called at: a pop, since the processor tracks those without arithmetic.
-            "pop rcx",
             inlateout("rdi") word => out,
-            inlateout("rsi") control.as_ptr() => _,
+            inlateout("rsi") control.as_ptr() => resumer,
             lateout("rdx") throw,
             lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
             clobber_abi("sysv64"),
         );
     }
+    // SAFETY: it is ours, and nobody else refers to it meanwhile.
+    unsafe { control.as_ref() }.resumer.set(resumer);
     (out, throw)
 }
 
@@ -230,13 +230,13 @@ pub(crate) unsafe fn finish(control: NonNull<Control>, word: Word, status: Statu
     // SAFETY: the resumer finds its stack as `suspend` would have left it.
     unsafe {
         asm!(
-            "mov rsp, [rdx]",
-            "mov qword ptr [rdx], 0",
+            "mov rsp, [rsi]",
+            "mov qword ptr [rsi], 0",
             "pop rbp",
             "ret",
-            in("rdx") control.as_ptr(),
+            in("rsi") control.as_ptr(),
             in("rdi") word,
-            in("rsi") status.0,
+            in("rax") status.0,
             options(noreturn),
         )
     }

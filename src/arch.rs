@@ -6,6 +6,7 @@
 use core::cell::Cell;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
+use core::panic::Location;
 use core::ptr::NonNull;
 
 #[cfg_attr(mixio_arch = "x86_64", path = "../arch/x86_64.rs")]
@@ -13,11 +14,15 @@ use core::ptr::NonNull;
 mod target;
 
 use target::Fresh;
+use target::root_frame;
 pub(crate) use target::{STACK_ALIGNMENT, call_on_stack, finish, resume, suspend};
 
 /// What crosses a switch in one register. It may hold padding, so it is not a plain integer; it may hold a pointer,
 /// so it is a pointer type and keeps that pointer's provenance.
 pub(crate) type Word = MaybeUninit<*mut c_void>;
+
+/// Where a coroutine goes on when it is resumed: code.
+pub(crate) type Address = unsafe extern "C" fn();
 
 /// What lies at the very base (the highest address) of a coroutine's stack.
 ///
@@ -30,7 +35,9 @@ pub(crate) struct Control {
     resumer: Cell<*mut c_void>,
     /// An address in the root frame, the one that the entry function was "called" from.
     root: Cell<*const c_void>,
-    // The assembly has no use for the rest, which `coroutine` keeps here.
+    // The assembly has no use for the rest.
+    /// Where the coroutine was created: for the report when it runs off the end of its stack.
+    created: Cell<Option<&'static Location<'static>>>,
     /// Whether it is suspended in the midst of a panic of its own, by a destructor.
     pub(crate) unwinding: Cell<bool>,
     /// Whether the thread was panicking, by somebody else's panic, when it was entered or last thrown into.
@@ -38,13 +45,31 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    fn new() -> Self {
+    fn new(created: &'static Location<'static>) -> Self {
         Control {
             resumer: Cell::new(core::ptr::null_mut()),
             root: Cell::new(core::ptr::null()),
+            created: Cell::new(Some(created)),
             unwinding: Cell::new(false),
             others_panic: Cell::new(false),
         }
+    }
+
+    /// The place for it below the base of a stack.
+    pub(crate) fn below(base: *mut c_void) -> *mut Control {
+        base.cast::<Control>().wrapping_sub(1)
+    }
+
+    /// Where the coroutine was created that has last run on the stack with this base, if any has.
+    ///
+    /// # Safety
+    ///
+    /// What is below the base was last written by `prepare` or `mark`, or is all zeros; and nobody writes there meanwhile.
+    #[cfg(feature = "std")]
+    pub(crate) unsafe fn creation_on(base: usize) -> Option<&'static Location<'static>> {
+        // SAFETY: as the caller says: and all zeros are no location.
+        let control = unsafe { Control::below(core::ptr::with_exposed_provenance_mut(base)).as_ref() };
+        control.and_then(|control| control.created.get())
     }
 
     /// Of a running coroutine: where its resumer's frames end.
@@ -55,6 +80,11 @@ impl Control {
     /// Whether the coroutine has started, and not finished.
     pub(crate) fn has_frames(&self) -> bool {
         !self.resumer.get().is_null()
+    }
+
+    /// Whether the coroutine has been resumed at least once.
+    pub(crate) fn started(&self) -> bool {
+        !self.root.get().is_null()
     }
 
     /// Declares the stack free of frames: what `finish` does on the way out.
@@ -85,8 +115,23 @@ impl Status {
 /// It never returns: it ends in [`finish`].
 pub(crate) type Entry = unsafe extern "C" fn(Word, NonNull<Control>, *mut c_void) -> !;
 
+/// Says on a stack what runs there, for one on which there is no coroutine.
+///
+/// # Safety
+///
+/// `base` is aligned to [`STACK_ALIGNMENT`]; a [`Control`] below it is writable and unused.
+pub(crate) unsafe fn mark(base: *mut c_void, created: &'static Location<'static>) {
+    // SAFETY: as the caller says.
+    unsafe { Control::below(base).write(Control::new(created)) };
+}
+
+/// How to drop the closure of a coroutine that is never entered.
+pub(crate) type DropClosure = unsafe fn(*mut c_void);
+
 /// Makes a stack ready for its first [`resume`], which will call `entry(word, control, closure)`, where `control` is
-/// the control block below `base`. Gives the stack pointer to resume with.
+/// the control block below `base`. Gives the stack pointer and the address to resume it with.
+///
+/// `created` is the place in the program to name when the coroutine runs off the end of its stack.
 ///
 /// # Safety
 ///
@@ -98,26 +143,39 @@ pub(crate) unsafe fn prepare(
     top: *mut c_void,
     entry: Entry,
     closure: *mut c_void,
-) -> NonNull<c_void> {
-    // SAFETY: the caller vouches for the memory below `base`.
-    let control = unsafe { base.cast::<Control>().sub(1) };
-    // SAFETY: as above. The root frame fills it in.
-    unsafe { control.write(Control::new()) };
+    drop_closure: DropClosure,
+    created: &'static Location<'static>,
+) -> (NonNull<c_void>, Address) {
+    let control = Control::below(base);
+    // SAFETY: the caller vouches for the memory below `base`. The root frame fills it in.
+    unsafe { control.write(Control::new(created)) };
     // SAFETY: the caller vouches for the memory below `top`.
     let fresh = unsafe { top.cast::<Fresh>().sub(1) };
     // SAFETY: as above; the alignment of `top`, and of both sizes, makes it aligned.
-    unsafe { fresh.write(Fresh::new(entry, closure)) };
+    unsafe { fresh.write(Fresh::new(entry, control, closure, drop_closure)) };
     // SAFETY: it is inside the stack's memory, so it isn't null.
-    unsafe { NonNull::new_unchecked(fresh.cast()) }
+    (unsafe { NonNull::new_unchecked(fresh.cast()) }, root_frame)
+}
+
+/// The closure that `prepare` was given, and how to drop it.
+///
+/// # Safety
+///
+/// `sp` is what `prepare` gave, for a coroutine that hasn't been resumed.
+pub(crate) unsafe fn fresh_closure(sp: NonNull<c_void>) -> (*mut c_void, DropClosure) {
+    // SAFETY: that is what lies there, as the caller says.
+    let fresh = unsafe { sp.cast::<Fresh>().as_ref() };
+    (fresh.closure, fresh.drop_closure)
 }
 
 /// The signatures of the contract, checked for every architecture.
 #[allow(clippy::type_complexity, reason = "spelt out, since this is where they are stated")]
 const _: () = {
     let _: usize = STACK_ALIGNMENT;
-    let _: fn(Entry, *mut c_void) -> Fresh = Fresh::new;
+    let _: fn(Entry, *mut Control, *mut c_void, DropClosure) -> Fresh = Fresh::new;
     assert!(size_of::<Fresh>().is_multiple_of(STACK_ALIGNMENT) && size_of::<Control>().is_multiple_of(STACK_ALIGNMENT));
-    let _: unsafe fn(NonNull<c_void>, NonNull<Control>, Word, *mut c_void) -> (Word, Status) = resume;
+    let _: Address = root_frame;
+    let _: unsafe fn(NonNull<c_void>, Address, Word, *mut c_void) -> (Word, Status, Address) = resume;
     let _: unsafe fn(NonNull<Control>, Word) -> (Word, *mut c_void) = suspend;
     let _: unsafe fn(NonNull<Control>, Word, Status) -> ! = finish;
     let _: unsafe extern "C" fn(*mut c_void, *mut c_void, unsafe extern "C" fn(*mut c_void)) = call_on_stack;

@@ -88,7 +88,8 @@ fn a_function_without_captures() {
 #[test]
 fn too_large_for_the_stack_is_a_panic_that_drops_everything() {
     let drops = Drops::new();
-    let (stack, captured) = (drops.stack_of(64 << 10), (drops.counted(), [0u8; 128 << 10]));
+    // Not much larger: a debug build copies it many times, on a test thread's stack of 2 MiB.
+    let (stack, captured) = (drops.stack_of(16 << 10), (drops.counted(), [0u8; 64 << 10]));
     // The guard counts as a part of the stack here.
     let whole = stack.base().get() - stack.limit().get();
     let message = message_of(|| {
@@ -101,7 +102,7 @@ fn too_large_for_the_stack_is_a_panic_that_drops_everything() {
         format!(
             "the coroutine's closure captures {} bytes, too many for a stack of {} bytes: box some of them, or use a \
              larger stack",
-            (128 << 10) + 8,
+            (64 << 10) + 8,
             whole,
         )
     );
@@ -110,18 +111,19 @@ fn too_large_for_the_stack_is_a_panic_that_drops_everything() {
 
 #[test]
 fn just_too_large_for_a_small_stack() {
-    // Its guard page is no room for the closure, though it lies between limit and base. In a child process, lest a fault
-    // there be the end of the other tests.
+    // Its guard page is no room for the closure, though it lies between limit and base; above that the smallest stack has
+    // less than two pages. In a child process, lest a fault there be the end of the other tests.
     let output = in_child("just_too_large_for_a_small_stack", || {
         let drops = Drops::new();
-        let captured = (drops.counted(), [0u8; MIN_STACK_SIZE]);
+        let captured = (drops.counted(), [0u8; 2 * MIN_STACK_SIZE]);
         let stack = DefaultStack::new(MIN_STACK_SIZE).unwrap();
+        assert!(stack.size() < size_of_val(&captured) || stack.guard_size() > 4096, "{stack:?}");
         let message = message_of(|| {
             Coroutine::<(), (), (), _>::with_stack(stack, move |_, ()| {
                 black_box(&captured);
             })
         });
-        assert!(message.starts_with("the coroutine's closure captures 4104 bytes, too many for"), "{message}");
+        assert!(message.starts_with("the coroutine's closure captures 8200 bytes, too many for"), "{message}");
         assert_eq!(drops.count(), 1);
     });
     assert_success(&output);

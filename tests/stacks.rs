@@ -10,19 +10,11 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::ptr;
 
 use mixio::stack::{
-    DEFAULT_STACK_SIZE, DefaultStack, MIN_STACK_SIZE, STACK_ALIGNMENT, Stack, StackError, StackPointer, UnguardedStack,
+    DEFAULT_STACK_SIZE, DefaultStack, Guards, MIN_STACK_SIZE, PooledStack, STACK_ALIGNMENT, Stack, StackError,
+    StackPointer, StackPool, UnguardedStack,
 };
-use mixio::{Coroutine, CoroutineResult, ScopedCoroutine, Yielder};
-use support::{assert_success, in_child, in_limited_child, stderr};
-
-const SIGSEGV: i32 = 11;
-const SIGBUS: i32 = 7;
-
-/// The size of a page, as the guard shows it.
-fn page_size() -> usize {
-    let stack = DefaultStack::new(MIN_STACK_SIZE).unwrap();
-    stack.base().get() - stack.limit().get() - stack.size()
-}
+use mixio::{Coroutine, CoroutineResult, ScopedCoroutine, Yielder, as_async};
+use support::{assert_success, in_child, in_limited_child, message_of, page_size, poll, stderr};
 
 /// Writes to a good part of the stack that it runs on, and checks it.
 #[inline(never)]
@@ -34,14 +26,18 @@ fn use_stack(bytes: usize) -> bool {
 }
 
 #[test]
-fn sizes_are_rounded_up_to_pages() {
+fn sizes_are_at_least_what_was_asked_for() {
     let page = page_size();
-    assert!(page.is_power_of_two() && page >= 4096);
-    for size in [1, 2, 15, 16, 4095, 4096, 4097, 10_000, 65_535, 65_536, 65_537, 1_000_001] {
+    for size in [1, 2, 15, 16, 4095, 4096, 4097, 10_000, 65_535, 65_536, 65_537, 1_000_001, 64 << 20, (64 << 20) + 1] {
         let stack = DefaultStack::new(size).unwrap();
-        assert_eq!(stack.size(), size.max(MIN_STACK_SIZE).next_multiple_of(page), "for {size}");
-        assert_eq!(stack.base().get() - stack.limit().get(), stack.size() + page);
+        assert!(stack.size() >= size.max(MIN_STACK_SIZE), "{} for {size}", stack.size());
+        // There is a pool for each power of two; what it adds is for whole pages, and for the colours.
+        let most = size.max(MIN_STACK_SIZE).next_power_of_two() + 4 * page;
+        assert!(stack.size() < most, "{} for {size}", stack.size());
+        assert!(stack.guard_size() >= page && stack.guard_size().is_multiple_of(page));
+        assert_eq!(stack.base().get() - stack.limit().get(), stack.size() + stack.guard_size());
         assert!(stack.base().get().is_multiple_of(STACK_ALIGNMENT));
+        assert!(stack.limit().get().is_multiple_of(page));
     }
 }
 
@@ -54,11 +50,12 @@ fn the_smallest_one_runs_a_small_function() {
 }
 
 #[test]
-fn the_default_is_one_mebibyte() {
-    assert_eq!(DEFAULT_STACK_SIZE, 1 << 20);
+fn the_default() {
+    // Which it is depends on the profile. It is that of one of the pools, so that nothing is wasted.
+    const { assert!(DEFAULT_STACK_SIZE.is_power_of_two() && DEFAULT_STACK_SIZE >= 64 << 10) };
     let stack = DefaultStack::default();
-    assert_eq!(stack.size(), DEFAULT_STACK_SIZE);
-    assert_eq!(format!("{stack:?}"), "DefaultStack { size: 1048576, .. }");
+    assert!(stack.size() >= DEFAULT_STACK_SIZE && stack.size() < DEFAULT_STACK_SIZE + 4 * page_size());
+    assert_eq!(format!("{stack:?}"), format!("DefaultStack {{ size: {}, .. }}", stack.size()));
 }
 
 #[test]
@@ -110,14 +107,16 @@ const LIMITED: &str = "ulimit -c 0; ulimit -v 8388608";
 
 /// Fails unless that is what the error says, to everybody who asks.
 fn assert_exhausted(error: StackError, expected: usize) {
-    assert!(matches!(error, StackError::Exhausted { size, .. } if size == expected), "{error:?}");
+    let StackError::Exhausted { size, .. } = error else { panic!("{error:?}") };
+    // It is said how large the stack would have been.
+    assert!(size >= expected && size - expected < 4 * page_size(), "{size} for {expected}");
     let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
     assert_eq!(source.kind(), io::ErrorKind::OutOfMemory);
     assert_eq!(
         error.to_string(),
         format!(
-            "the operating system gives no stack of {expected} bytes: {source} (each takes two mappings: see sysctl \
-             vm.max_map_count, and ulimit -v and the cgroup's limit for memory)"
+            "the operating system gives no stack of {size} bytes: {source} (what may be raised: sysctl \
+             vm.max_map_count, ulimit -v, the cgroup's limit for memory)"
         )
     );
     let error = io::Error::from(error);
@@ -147,34 +146,122 @@ fn exhausted() {
     assert_success(&output);
 }
 
+/// Coroutines on stacks of a pool with such guards, as many as the system has mappings for, and its answer to one more.
+/// None where the system allows more mappings than usual.
+fn exhaust_mappings(guards: Guards) -> Option<(StackPool, Vec<Small>, StackError)> {
+    const MANY: usize = 70_000;
+    let pool = StackPool::builder().stack_size(16 << 10).guards(guards).build().unwrap();
+    let mut coroutines = Vec::with_capacity(MANY);
+    let error = loop {
+        if coroutines.len() == MANY {
+            return None;
+        }
+        match pool.get() {
+            Ok(stack) => coroutines.push(Small::with_stack(stack, |_, ()| 1)),
+            Err(error) => break error,
+        }
+    };
+    assert!(coroutines.len() > 1000);
+    Some((pool, coroutines, error))
+}
+
+type Small = Coroutine<(), (), u8, PooledStack>;
+
+/// Fails unless a pool that has no more mappings says so, and recovers.
+fn assert_exhausted_mappings_recover(guards: Guards) {
+    let Some((pool, mut coroutines, error)) = exhaust_mappings(guards) else { return };
+    assert_exhausted(error, 16 << 10);
+    // Asking again doesn't help, and does no harm.
+    for _ in 0..100 {
+        assert!(matches!(pool.get(), Err(StackError::Exhausted { .. })));
+    }
+    assert_eq!(pool.statistics().alive, coroutines.len());
+    // What there is goes on working.
+    assert_eq!(coroutines[0].resume(()), CoroutineResult::Return(1));
+    coroutines.truncate(coroutines.len() - 100);
+    for _ in 0..100 {
+        coroutines.push(Small::with_stack(pool.get().unwrap(), |_, ()| 2));
+    }
+    assert!(matches!(pool.get(), Err(StackError::Exhausted { .. })));
+    assert_eq!(coroutines.last_mut().unwrap().resume(()), CoroutineResult::Return(2));
+    // And all of it comes back: to another pool, too.
+    drop(coroutines);
+    drop(pool);
+    let other = StackPool::builder().stack_size(16 << 10).guards(guards).build().unwrap();
+    let stacks: Vec<_> = (0..1000).map(|_| other.get().unwrap()).collect();
+    drop(stacks);
+}
+
 #[test]
-fn exhausted_mappings() {
-    // Each takes two. Where the system allows more of them than usual there is nothing to see.
-    let output = in_child("exhausted_mappings", || {
-        const MANY: usize = 70_000;
-        let mut coroutines = Vec::new();
-        let error = loop {
-            if coroutines.len() == MANY {
-                return;
-            }
-            match Coroutine::<(), (), u8>::try_new(|_, ()| 1) {
-                Ok(coroutine) => coroutines.push(coroutine),
-                Err(error) => break error,
-            }
-        };
-        assert_exhausted(error, DEFAULT_STACK_SIZE);
-        assert!(coroutines.len() > 1000);
-        // What there is goes on working.
-        coroutines.truncate(coroutines.len() - 100);
-        assert_eq!(coroutines[0].resume(()), CoroutineResult::Return(1));
-        assert!(Coroutine::<(), (), u8>::try_new(|_, ()| 1).is_ok());
+fn exhausted_mappings_with_protected_guards() {
+    let output = in_child("exhausted_mappings_with_protected_guards", || {
+        assert_exhausted_mappings_recover(Guards::Protected);
     });
     assert_success(&output);
 }
 
 #[test]
-fn touching_the_guard_is_a_fault() {
-    let output = in_child("touching_the_guard_is_a_fault", || {
+fn exhausted_mappings_with_unmapped_guards() {
+    let output = in_child("exhausted_mappings_with_unmapped_guards", || {
+        if Guards::Unmapped.available() {
+            assert_exhausted_mappings_recover(Guards::Unmapped);
+        }
+    });
+    assert_success(&output);
+}
+
+/// With not one mapping left, what has no stack panics, is caught, and runs when there is room again.
+fn assert_panics_without_mappings(guards: Guards) {
+    let Some((pool, mut coroutines, _)) = exhaust_mappings(guards) else { return };
+    // Take what is left, too: one mapping at a time, of pages that can't be merged with their neighbours.
+    let mut protection = libc::PROT_READ;
+    let mut last = ptr::null_mut();
+    let mut left = Vec::with_capacity(1024);
+    while last != libc::MAP_FAILED && left.len() < 1024 {
+        // SAFETY: it takes addresses that nothing is mapped at.
+        last = unsafe { libc::mmap(ptr::null_mut(), 4096, protection, libc::MAP_PRIVATE | libc::MAP_ANON, -1, 0) };
+        left.push(last);
+        protection ^= libc::PROT_READ;
+    }
+    let mut future = as_async(|| 5).stack_pool(&pool);
+    for _ in 0..3 {
+        let message = message_of(|| poll(&mut future));
+        assert!(message.starts_with("cannot start an `as_async`: the operating system gives no stack of"), "{message}");
+    }
+    assert!(!std::thread::panicking());
+    coroutines.truncate(coroutines.len() - 1);
+    assert_eq!(poll(&mut future), std::task::Poll::Ready(5));
+    // Nor does a panic with a backtrace that has a coroutine under it end in anything else.
+    let message = message_of(|| {
+        Coroutine::<(), (), (), _>::with_stack(pool.get().unwrap(), |_, ()| panic!("from inside")).resume(());
+    });
+    assert_eq!(message, "from inside");
+}
+
+/// Backtraces are wanted: to print one takes memory and mappings, of which there are none.
+const WITH_BACKTRACES: &str = "ulimit -c 0; export RUST_BACKTRACE=1";
+
+#[test]
+fn panics_without_mappings_for_protected_guards() {
+    let output = in_limited_child("panics_without_mappings_for_protected_guards", WITH_BACKTRACES, || {
+        assert_panics_without_mappings(Guards::Protected);
+    });
+    assert_success(&output);
+}
+
+#[test]
+fn panics_without_mappings_for_unmapped_guards() {
+    let output = in_limited_child("panics_without_mappings_for_unmapped_guards", WITH_BACKTRACES, || {
+        if Guards::Unmapped.available() {
+            assert_panics_without_mappings(Guards::Unmapped);
+        }
+    });
+    assert_success(&output);
+}
+
+#[test]
+fn touching_the_guard_is_reported() {
+    let output = in_child("touching_the_guard_is_reported", || {
         let stack = DefaultStack::new(64 << 10).unwrap();
         let lowest = ptr::with_exposed_provenance_mut::<u8>(stack.base().get() - stack.size());
         // SAFETY: it is the lowest byte of the stack's memory, which nobody uses.
@@ -184,15 +271,16 @@ fn touching_the_guard_is_a_fault() {
         unsafe { lowest.wrapping_sub(1).write_volatile(1) };
         eprintln!("not reached");
     });
-    let signal = output.status.signal();
-    assert!(signal == Some(SIGSEGV) || signal == Some(SIGBUS), "{:?}: {}", output.status, stderr(&output));
     let stderr = stderr(&output);
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{stderr}");
     assert!(stderr.contains("the last byte") && !stderr.contains("not reached"), "{stderr}");
+    // Nothing has ever run there.
+    assert!(stderr.contains("mixio: a coroutine has overflowed its stack of "), "{stderr}");
 }
 
 #[test]
-fn running_off_the_end_is_a_fault() {
-    let output = in_child("running_off_the_end_is_a_fault", || {
+fn running_off_the_end_is_reported() {
+    let output = in_child("running_off_the_end_is_reported", || {
         let below = DefaultStack::new(64 << 10).unwrap();
         let stack = DefaultStack::new(64 << 10).unwrap();
         let mut coroutine = Coroutine::<(), (), bool, _>::with_stack(stack, |_, ()| {
@@ -204,7 +292,8 @@ fn running_off_the_end_is_a_fault() {
         drop(below);
     });
     let stderr = stderr(&output);
-    assert!(output.status.signal().is_some(), "{:?}: {stderr}", output.status);
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{stderr}");
+    assert!(stderr.contains("mixio: the coroutine created at tests/stacks.rs:"), "{stderr}");
     assert!(stderr.contains("runs") && !stderr.contains("not reached"), "{stderr}");
 }
 
@@ -256,8 +345,10 @@ fn used_a_thousand_times() {
 #[test]
 fn given_back_when_dropped() {
     // One after the other more than a process can have at once, 32,750 or so if nobody has changed vm.max_map_count.
+    // Those from a pool, and those that are mapped for themselves.
     for n in 0..40_000 {
         assert!(DefaultStack::new(DEFAULT_STACK_SIZE).is_ok(), "number {n}");
+        assert!(n % 10 != 0 || DefaultStack::new((64 << 20) + 1).is_ok(), "number {n}");
     }
 }
 

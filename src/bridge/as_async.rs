@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::mem;
-use std::panic;
+use std::panic::{self, Location};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread;
@@ -12,7 +12,7 @@ use super::running;
 use super::wait::WaitError;
 use crate::coroutine::unwinding::{CannotUnwind, Unwound};
 use crate::coroutine::{Coroutine, CoroutineResult};
-use crate::stack::{DEFAULT_STACK_SIZE, DefaultStack};
+use crate::stack::{DEFAULT_STACK_SIZE, DefaultStack, PooledStack, StackPool};
 
 /// Makes a future of a plain function: with everything that it calls, it may [`wait`](crate::wait).
 ///
@@ -43,12 +43,14 @@ use crate::stack::{DEFAULT_STACK_SIZE, DefaultStack};
 /// # fn is_static<T: 'static>(_: T) {}
 /// # is_static(future);
 /// ```
+#[inline]
+#[track_caller]
 pub fn as_async<F, T>(function: F) -> AsAsync<T, F>
 where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    AsAsync { state: State::Fresh(function), stack_size: DEFAULT_STACK_SIZE }
+    AsAsync(State::Fresh { function, created: Location::caller(), stack: Choice::Default })
 }
 
 /// The future that [`as_async`] makes.
@@ -76,16 +78,45 @@ where
 /// send(mixio::as_async(|| ()));
 /// ```
 #[must_use = "a future does nothing unless it is polled"]
-pub struct AsAsync<T, F = fn() -> T> {
-    state: State<T, F>,
-    stack_size: usize,
-}
+pub struct AsAsync<T, F = fn() -> T>(State<T, F>);
 
 enum State<T, F> {
-    Fresh(F),
+    Fresh {
+        function: F,
+        created: &'static Location<'static>,
+        stack: Choice,
+    },
     /// Suspended, but while it is polled.
-    Started(Coroutine<(), (), T, DefaultStack>),
+    Started(Coroutine<(), (), T, PooledStack>),
     Finished,
+}
+
+/// Which stack it will get.
+enum Choice {
+    Default,
+    /// A default one, but of so many bytes.
+    Size(usize),
+    Pool(StackPool),
+}
+
+impl Choice {
+    #[inline(always)]
+    fn get(&self) -> PooledStack {
+        // What almost all get almost always: inline, and with no `Result` around it.
+        let cached = if let Choice::Default = self { DefaultStack::cached() } else { None };
+        cached.unwrap_or_else(|| self.look_for())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_for(&self) -> PooledStack {
+        let stack = match self {
+            Choice::Default => DefaultStack::new(DEFAULT_STACK_SIZE).map(DefaultStack::into_pooled),
+            Choice::Size(size) => DefaultStack::new(*size).map(DefaultStack::into_pooled),
+            Choice::Pool(pool) => pool.get(),
+        };
+        stack.unwrap_or_else(|error| panic!("cannot start an `as_async`: {error}"))
+    }
 }
 
 // The function is moved to its stack before it starts, and is never pinned here.
@@ -107,8 +138,38 @@ impl<T, F> AsAsync<T, F> {
     /// let deep = mixio::as_async(|| depth(50_000)).stack_size(16 << 20);
     /// assert_eq!(smol::block_on(deep), 50_000);
     /// ```
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.stack_size = bytes;
+    pub fn stack_size(self, bytes: usize) -> Self {
+        self.choose(Choice::Size(bytes))
+    }
+
+    /// With a stack of this pool, instead of a [`DefaultStack`].
+    ///
+    /// # Panics
+    ///
+    /// The first poll panics if the pool has none: see [`StackPool::get`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use mixio::as_async;
+    /// use mixio::stack::StackPool;
+    ///
+    /// # fn main() -> Result<(), mixio::stack::StackError> {
+    /// let small = StackPool::builder().stack_size(16 << 10).build()?;
+    /// assert_eq!(smol::block_on(as_async(|| 6 * 7).stack_pool(&small)), 42);
+    /// assert_eq!(small.statistics().cached, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stack_pool(self, pool: &StackPool) -> Self {
+        self.choose(Choice::Pool(pool.clone()))
+    }
+
+    /// Without effect on one that has started.
+    fn choose(mut self, choice: Choice) -> Self {
+        if let State::Fresh { stack, .. } = &mut self.0 {
+            *stack = choice;
+        }
         self
     }
 }
@@ -125,23 +186,25 @@ where
     /// # Panics
     ///
     /// With the panic of the function. If it was polled to its end before. If there is no memory for its stack.
+    // Inlined where it is polled: a switch clobbers all registers, and so each function around it costs a dozen
+    // instructions.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let this = &mut *self;
-        let coroutine = match &mut this.state {
-            State::Started(coroutine) => coroutine,
-            State::Fresh(_) => this.start(),
-            State::Finished => panic!("an `AsAsync` was polled after it had finished"),
-        };
+        if !matches!(this.0, State::Started(_)) {
+            this.start();
+        }
+        let State::Started(coroutine) = &mut this.0 else { unreachable!("it has started") };
         let (yielder, waker) = (coroutine.yielder(), Some(context.waker()));
         // SAFETY: the coroutine is ours, and can be resumed; what runs until it comes back runs on top of it.
         match unsafe { running::poll_with(yielder, waker, || coroutine.resume_catching(())) } {
             Ok(CoroutineResult::Yield(())) => Poll::Pending,
             Ok(CoroutineResult::Return(value)) => {
-                this.state = State::Finished;
+                this.give_stack_back();
                 Poll::Ready(value)
             }
             Err(payload) => {
-                this.state = State::Finished;
+                this.give_stack_back();
                 panic::resume_unwind(payload)
             }
         }
@@ -154,26 +217,50 @@ where
     T: 'static,
 {
     /// Gives the function a stack.
-    #[cold]
-    fn start(&mut self) -> &mut Coroutine<(), (), T, DefaultStack> {
-        let stack = match DefaultStack::new(self.stack_size) {
-            Ok(stack) => stack,
-            Err(error) => panic!("cannot start an `as_async`: {error}"),
+    #[inline(never)]
+    fn start(&mut self) {
+        let State::Fresh { stack, .. } = &self.0 else { finished() };
+        let stack = stack.get();
+        let State::Fresh { function, created, stack: _ } = mem::replace(&mut self.0, State::Finished) else {
+            unreachable!("it was fresh")
         };
-        let State::Fresh(function) = mem::replace(&mut self.state, State::Finished) else {
-            unreachable!("only a fresh one is started")
-        };
-        self.state = State::Started(Coroutine::with_stack(stack, |_, ()| function()));
-        match &mut self.state {
-            State::Started(coroutine) => coroutine,
-            _ => unreachable!("it has just been put there"),
+        // SAFETY: all is 'static.
+        let coroutine = unsafe { Coroutine::created_at(created, stack, |_: &_, ()| function()) };
+        // Of what it was nothing is left to drop.
+        mem::forget(mem::replace(&mut self.0, State::Started(coroutine)));
+    }
+
+    /// Of a function that has just returned or panicked.
+    #[inline(always)]
+    fn give_stack_back(&mut self) {
+        let State::Started(coroutine) = &mut self.0 else { unreachable!("it has run") };
+        // SAFETY: the coroutine has finished, and is forgotten.
+        let stack = unsafe { coroutine.take_stack() };
+        // Not replaced and taken apart: that would copy all of it.
+        mem::forget(mem::replace(&mut self.0, State::Finished));
+        drop(stack);
+    }
+}
+
+#[cold]
+fn finished() -> ! {
+    panic!("an `AsAsync` was polled after it had finished")
+}
+
+impl<T, F> Drop for AsAsync<T, F> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if matches!(self.0, State::Started(_)) {
+            self.drop_started();
         }
     }
 }
 
-impl<T, F> Drop for AsAsync<T, F> {
-    fn drop(&mut self) {
-        let State::Started(mut coroutine) = mem::replace(&mut self.state, State::Finished) else { return };
+impl<T, F> AsAsync<T, F> {
+    /// Ends the function.
+    #[cold]
+    fn drop_started(&mut self) {
+        let State::Started(mut coroutine) = mem::replace(&mut self.0, State::Finished) else { return };
         while !coroutine.done() {
             // What the coroutine leaves behind, a value or a panic, is dropped or raised when `wait` no longer finds it.
             match end(&mut coroutine) {
@@ -188,7 +275,7 @@ impl<T, F> Drop for AsAsync<T, F> {
 }
 
 /// Makes a suspended coroutine finish, or takes a step towards that.
-fn end<T>(coroutine: &mut Coroutine<(), (), T, DefaultStack>) -> Result<Unwound<T>, CannotUnwind> {
+fn end<T>(coroutine: &mut Coroutine<(), (), T, PooledStack>) -> Result<Unwound<T>, CannotUnwind> {
     let yielder = coroutine.yielder();
     if !thread::panicking() {
         // Nobody panics, so it is not suspended by a destructor that runs because of that, and can be unwound.
@@ -214,8 +301,8 @@ fn end<T>(coroutine: &mut Coroutine<(), (), T, DefaultStack>) -> Result<Unwound<
 
 impl<T, F> fmt::Debug for AsAsync<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Fresh(_) => "not started",
+        let state = match self.0 {
+            State::Fresh { .. } => "not started",
             State::Started(_) => "started",
             State::Finished => "finished",
         };

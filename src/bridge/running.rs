@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::coroutine::Yielder;
@@ -16,50 +16,72 @@ pub(super) type BridgeYielder = Yielder<(), ()>;
 /// poll of something else: a future can be polled first in one `as_async` and then in another, or its poll may be
 /// interrupted in the middle, when a coroutine of the user's own lies between the two.
 struct Poll {
-    /// `None` while a waker is called: its code, which the executor may bring, runs in the midst of the poll, but
-    /// doesn't belong to it, and can't suspend what polls.
-    yielder: Option<NonNull<BridgeYielder>>,
-    /// The waker that the executor polls with; `None` if the `as_async` is being dropped.
+    /// The waker that the executor polls with; `None` if the `as_async` is being dropped, and in the two other records
+    /// that stand for what is no poll: so if there is one then there is a yielder, too.
     waker: Option<NonNull<Waker>>,
-    /// Unlike that of any other poll on this thread.
+    /// `None` while a waker is called: its code, which the executor may bring, runs in the midst of the poll, but
+    /// doesn't belong to it, and can't suspend what polls. And `None` in the record for being outside of any poll.
+    yielder: Option<NonNull<BridgeYielder>>,
+    /// Unlike that of any other poll on this thread. Zero in the two other records.
     number: u64,
-    /// How often a `wait` was refused, because the `as_async` is being dropped.
-    refusals: Cell<u32>,
-    /// The poll that this one is nested in.
+    /// The poll that this one is nested in. Null in the record for being outside of any.
     outer: *const Poll,
 }
 
+/// Where no poll is under way.
+static OUTSIDE: Outside = Outside(Poll { waker: None, yielder: None, number: 0, outer: ptr::null() });
+
+struct Outside(Poll);
+
+// SAFETY: nothing in it refers to anything, and nobody writes to it.
+unsafe impl Sync for Outside {}
+
 /// What a thread keeps.
 struct Thread {
-    /// The innermost poll under way, or null.
+    /// The innermost poll under way, or `OUTSIDE`.
     innermost: Cell<*const Poll>,
     /// How many polls there have been.
     polls: Cell<u64>,
+    /// How often a `wait` was refused, because the `as_async` is being dropped.
+    refusals: Cell<u32>,
 }
 
 thread_local! {
     // Needs no destructor, so it can be read at any time, even while the thread ends. A `wait` may keep its address
     // over a switch: what is suspended here is resumed here, since nothing in the bridge is `Send`.
-    static THREAD: Thread = const { Thread { innermost: Cell::new(std::ptr::null()), polls: Cell::new(0) } };
+    static THREAD: Thread =
+        const { Thread { innermost: Cell::new(&OUTSIDE.0), polls: Cell::new(0), refusals: Cell::new(0) } };
 }
 
-/// Sets the innermost poll back, however the function that changed it is left.
-struct SetBack<'a> {
+/// This thread's record.
+///
+/// Its address is computed here and not in each function that uses it, so that it is read from the thread pointer once.
+#[inline(always)]
+fn thread<'a>() -> &'a Thread {
+    // SAFETY: it has no destructor, so it lives as long as its thread; and nothing in the bridge is `Send`, so that
+    // whatever is reached through it stays on this thread. (Nobody keeps it any longer than a `wait` or a poll takes.)
+    unsafe { &*THREAD.with(ptr::from_ref) }
+}
+
+/// Makes a poll the innermost, and sets that back however the function is left that has one of these.
+struct Innermost<'a> {
     thread: &'a Thread,
-    innermost: *const Poll,
+    poll: &'a Poll,
 }
 
-impl<'a> SetBack<'a> {
+impl<'a> Innermost<'a> {
+    /// The poll's `outer` is what was the innermost before.
     #[inline(always)]
-    fn after(thread: &'a Thread, innermost: *const Poll) -> Self {
-        SetBack { thread, innermost: thread.innermost.replace(innermost) }
+    fn set(thread: &'a Thread, poll: &'a Poll) -> Self {
+        thread.innermost.set(poll);
+        Innermost { thread, poll }
     }
 }
 
-impl Drop for SetBack<'_> {
+impl Drop for Innermost<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.thread.innermost.set(self.innermost);
+        self.thread.innermost.set(self.poll.outer);
     }
 }
 
@@ -75,33 +97,41 @@ pub(super) unsafe fn poll_with<T>(
     waker: Option<&Waker>,
     resume: impl FnOnce() -> T,
 ) -> T {
-    THREAD.with(|thread| {
-        let number = thread.polls.get() + 1;
-        thread.polls.set(number);
-        let poll = Poll {
-            yielder: Some(yielder),
-            waker: waker.map(NonNull::from),
-            number,
-            refusals: Cell::new(0),
-            outer: thread.innermost.get(),
-        };
-        let _set_back = SetBack::after(thread, &poll);
-        resume()
-    })
+    let thread = thread();
+    let number = thread.polls.get() + 1;
+    thread.polls.set(number);
+    let waker = waker.map(NonNull::from);
+    if waker.is_none() {
+        thread.refusals.set(0);
+    }
+    let poll = Poll { waker, yielder: Some(yielder), number, outer: thread.innermost.get() };
+    let _innermost = Innermost::set(thread, &poll);
+    resume()
 }
 
 /// The innermost poll, for the moment.
 #[inline(always)]
-fn innermost<T>(read: impl FnOnce(&Poll) -> T) -> Option<T> {
-    let poll = THREAD.with(|thread| thread.innermost.get());
-    // SAFETY: it lies in the frame that made it the innermost, which sets that back before it goes.
-    unsafe { poll.as_ref() }.map(read)
+fn innermost<T>(read: impl FnOnce(&Poll) -> T) -> T {
+    // SAFETY: it lies in the frame that made it the innermost, which sets that back before it goes; or it is `OUTSIDE`.
+    read(unsafe { &*thread().innermost.get() })
 }
 
-/// The number of the innermost poll.
+/// The number of the innermost poll, zero if there is none.
 #[inline(always)]
-pub(super) fn number() -> Option<u64> {
+pub(super) fn number() -> u64 {
     innermost(|poll| poll.number)
+}
+
+/// The yielder, if this is still the poll with that number, and one in which `wait` may suspend without more ado.
+#[inline(always)]
+pub(super) fn yielder_in(number: u64) -> Option<NonNull<BridgeYielder>> {
+    innermost(|poll| {
+        if poll.number != number || poll.waker.is_none() {
+            return None;
+        }
+        // SAFETY: where there is a waker there is a yielder.
+        Some(unsafe { poll.yielder.unwrap_unchecked() })
+    })
 }
 
 /// Where code runs, as `wait` sees it.
@@ -115,30 +145,26 @@ pub(super) enum Place {
 }
 
 /// Where this runs.
-#[inline(always)]
 pub(super) fn place() -> Place {
-    match innermost(|poll| poll.yielder) {
-        Some(Some(yielder)) => Place::Coroutine(yielder),
-        Some(None) => Place::Waker,
-        None => Place::Outside,
-    }
+    innermost(|poll| match poll.yielder {
+        Some(yielder) => Place::Coroutine(yielder),
+        None if poll.outer.is_null() => Place::Outside,
+        None => Place::Waker,
+    })
 }
 
 /// Whether a `wait` for what is pending is to be refused: the coroutine runs only to be dropped, and this is, or may be,
 /// a destructor, where no panic can be raised to unwind it.
 ///
 /// Code that won't take no for an answer is told so 1,000 times; then it is suspended, and its stack leaked.
-#[inline(always)]
 pub(super) fn is_refused() -> bool {
-    innermost(|poll| {
-        poll.waker.is_none() && std::thread::panicking() && poll.refusals.replace(poll.refusals.get() + 1) < 1000
-    })
-    .unwrap_or(false)
+    let is_dropped = innermost(|poll| poll.waker.is_none());
+    is_dropped && std::thread::panicking() && thread().refusals.replace(refusals() + 1) < 1000
 }
 
 /// How often [`is_refused`] has said so to the coroutine that runs.
 pub(super) fn refusals() -> u32 {
-    innermost(|poll| poll.refusals.get()).unwrap_or(0)
+    thread().refusals.get()
 }
 
 /// The waker to poll a future with that is waited for: that of whatever poll is under way.
@@ -148,7 +174,7 @@ pub(super) fn refusals() -> u32 {
 /// it is a clone of the executor's, not of this.
 #[inline(always)]
 pub(super) fn ambient_waker() -> ManuallyDrop<Waker> {
-    let thread = THREAD.with(std::ptr::from_ref);
+    let thread = ptr::from_ref(thread());
     // SAFETY: the functions in the table fulfil the contract of a waker: they keep nothing, so any number of threads
     // may call them, and the data, the address of the thread's record, is compared but never dereferenced.
     ManuallyDrop::new(unsafe { Waker::new(thread.cast(), &AMBIENT) })
@@ -167,24 +193,24 @@ static AMBIENT: RawWakerVTable = RawWakerVTable::new(
 
 /// Calls `function` with the executor's waker, if there is a poll under way, or else with one that does nothing.
 fn with_waker<T>(address: *const (), function: impl FnOnce(&Waker) -> T) -> T {
-    THREAD.with(|thread| {
-        assert!(
-            std::ptr::eq(address, std::ptr::from_ref(thread).cast()),
-            "a future that is waited for has lent its waker to another thread; it must clone it first, and send the \
-             clone"
-        );
-        // SAFETY: as in `innermost`.
-        let mut poll = unsafe { thread.innermost.get().as_ref() };
-        // A waker that calls an ambient one in turn: of an `as_async` that is itself polled by a `wait`. What it is to find
-        // is the poll around.
-        while let Some(Poll { yielder: None, outer, .. }) = poll {
-            // SAFETY: as above: the poll around lasts longer.
-            poll = unsafe { outer.as_ref() };
-        }
-        let Some(poll) = poll else { return function(Waker::noop()) };
-        let calling = Poll { yielder: None, waker: None, number: 0, refusals: Cell::new(0), outer: poll.outer };
-        let _set_back = SetBack::after(thread, &calling);
-        // SAFETY: the waker is borrowed for as long as the poll lasts.
-        function(poll.waker.map_or(Waker::noop(), |waker| unsafe { waker.as_ref() }))
-    })
+    let thread = thread();
+    assert!(
+        ptr::eq(address, ptr::from_ref(thread).cast()),
+        "a future that is waited for has lent its waker to another thread; it must clone it first, and send the clone"
+    );
+    // SAFETY: as in `innermost`.
+    let mut poll = unsafe { &*thread.innermost.get() };
+    // A waker may call an ambient one in turn, if its `as_async` is itself polled by a `wait`. What it is to find is the poll
+    // around the one that it was called for.
+    let mut calls = 0;
+    while poll.yielder.is_none() || calls > 0 {
+        // SAFETY: as above: what is further out lasts longer.
+        let Some(outer) = (unsafe { poll.outer.as_ref() }) else { return function(Waker::noop()) };
+        calls = if poll.yielder.is_none() { calls + 1 } else { calls - 1 };
+        poll = outer;
+    }
+    let call = Poll { waker: None, yielder: None, number: 0, outer: thread.innermost.get() };
+    let _innermost = Innermost::set(thread, &call);
+    // SAFETY: the waker is borrowed for as long as the poll lasts.
+    function(poll.waker.map_or(Waker::noop(), |waker| unsafe { waker.as_ref() }))
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::panic::Location;
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
 use std::panic;
@@ -89,25 +89,34 @@ pub fn try_wait<F: IntoFuture>(future: F) -> Result<F::Output, WaitError> {
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Ok(value);
         }
-        let yielder = match running::place() {
-            Place::Coroutine(yielder) => yielder,
-            Place::Waker => return Err(WaitError::InWaker),
-            Place::Outside => match block::block_on(future.as_mut()) {
-                Some(value) => return Ok(value),
-                // It went on inside a coroutine.
-                None => continue,
-            },
-        };
-        if running::is_refused() {
-            return Err(WaitError::Cancelled);
-        }
-        // If the poll was itself interrupted, by a `wait` within it, then parts of the future may have been polled
-        // with a waker that the executor has forgotten: it is polled again at once, with the new one.
-        if polled_in == running::number() {
+        if let Some(yielder) = running::yielder_in(polled_in) {
             // SAFETY: it is that of the coroutine on top of which we run.
-            unsafe { yielder.as_ref() }.suspend(());
+            unsafe { yielder.as_ref() }.suspend_unnoted(());
+        } else if let Some(outcome) = cannot_just_suspend(polled_in, future.as_mut()) {
+            return outcome;
         }
     }
+}
+
+/// What becomes of a pending future elsewhere than in a poll that goes on. `None` if it is to be polled again.
+#[cold]
+fn cannot_just_suspend<F: Future>(polled_in: u64, future: Pin<&mut F>) -> Option<Result<F::Output, WaitError>> {
+    let yielder = match running::place() {
+        Place::Coroutine(yielder) => yielder,
+        Place::Waker => return Some(Err(WaitError::InWaker)),
+        // None if it went on inside a coroutine.
+        Place::Outside => return block::block_on(future).map(Ok),
+    };
+    if running::is_refused() {
+        return Some(Err(WaitError::Cancelled));
+    }
+    // If the poll was itself interrupted, by a `wait` within it, then parts of the future may have been polled with a
+    // waker that the executor has forgotten: it is polled again at once, with the new one.
+    if polled_in == running::number() {
+        // SAFETY: it is that of the coroutine on top of which we run.
+        unsafe { yielder.as_ref() }.suspend_unnoted(());
+    }
+    None
 }
 
 #[cold]

@@ -15,9 +15,10 @@ use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
+use core::panic::Location;
 use core::ptr::NonNull;
 
-use crate::arch::{self, Control, STACK_ALIGNMENT, Status, Word};
+use crate::arch::{self, Address, Control, STACK_ALIGNMENT, Status, Word};
 use crate::stack::Stack;
 #[cfg(feature = "std")]
 use crate::stack::{DefaultStack, StackError};
@@ -130,11 +131,8 @@ over_stack! {
     pub struct Coroutine<Input, Yield, Return> {
         /// Its stack pointer, exactly while it may be resumed: fresh or suspended.
         suspended: Option<NonNull<c_void>>,
-        /// Its stack pointer before the first resumption. It never comes back there.
-        fresh: NonNull<c_void>,
-        /// The closure, and how to drop it, for a coroutine that is never resumed.
-        closure: *mut c_void,
-        drop_closure: unsafe fn(*mut c_void),
+        /// Where it goes on when it is resumed, if it may be.
+        resume_at: Address,
         /// Given back only when no frame is left on it.
         stack: ManuallyDrop<S>,
         // Contravariant in Input, covariant in the others.
@@ -151,6 +149,7 @@ impl<Input, Yield, Return> Coroutine<Input, Yield, Return, DefaultStack> {
     ///
     /// If there is no memory for a stack: [`try_new`](Self::try_new) gives an error instead. If `function` itself is
     /// too large for the stack.
+    #[track_caller]
     pub fn new<F>(function: F) -> Self
     where
         F: FnOnce(&Yielder<Input, Yield>, Input) -> Return + 'static,
@@ -170,6 +169,7 @@ impl<Input, Yield, Return> Coroutine<Input, Yield, Return, DefaultStack> {
     /// # Panics
     ///
     /// If `function` itself is too large for the stack.
+    #[track_caller]
     pub fn try_new<F>(function: F) -> Result<Self, StackError>
     where
         F: FnOnce(&Yielder<Input, Yield>, Input) -> Return + 'static,
@@ -188,6 +188,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     ///
     /// If `function` itself, that is what it captures, is too large for the stack. (In a debug build, to start it takes
     /// about ten times its size: each call on the way to it copies it. Box what is large.)
+    #[track_caller]
     pub fn with_stack<F>(stack: S, function: F) -> Self
     where
         F: FnOnce(&Yielder<Input, Yield>, Input) -> Return + 'static,
@@ -212,13 +213,31 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     /// # Panics
     ///
     /// As [`with_stack`](Self::with_stack).
+    #[track_caller]
     pub unsafe fn with_stack_unchecked<F>(stack: S, function: F) -> Self
+    where
+        F: FnOnce(&Yielder<Input, Yield>, Input) -> Return,
+    {
+        // SAFETY: as the caller says.
+        unsafe { Self::created_at(Location::caller(), stack, function) }
+    }
+
+    /// As [`with_stack_unchecked`](Self::with_stack_unchecked), for a place in the program that isn't the caller's.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline]
+    pub(crate) unsafe fn created_at<F>(created: &'static Location<'static>, stack: S, function: F) -> Self
     where
         F: FnOnce(&Yielder<Input, Yield>, Input) -> Return,
     {
         /// What the entry function needs below the closure: frames of its own, and those of a small user function.
         const LEAST_FRAMES: usize = 1024;
 
+        // The stack may come from another thread, and this be one that has no alternate signal stack.
+        #[cfg(feature = "std")]
+        crate::stack::overflow::prepare_thread();
         let (limit, base) = (stack.limit().get() + stack.guard_size(), stack.base().get());
         assert!(
             base.is_multiple_of(STACK_ALIGNMENT) && base - limit >= crate::stack::MIN_STACK_SIZE,
@@ -231,7 +250,11 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         let closure = (base - size_of::<Control>())
             .checked_sub(size_of::<F>())
             .map(|address| address & !(align_of::<F>().max(STACK_ALIGNMENT) - 1))
-            .filter(|address| *address >= limit + LEAST_FRAMES);
+            // Of most it is known to the compiler that they fit.
+            .filter(|address| {
+                size_of::<F>() + align_of::<F>() + size_of::<Control>() + LEAST_FRAMES <= crate::stack::MIN_STACK_SIZE
+                    || *address >= limit + LEAST_FRAMES
+            });
         let Some(closure) = closure else {
             panic!(
                 "the coroutine's closure captures {} bytes, too many for a stack of {} bytes: box some of them, or \
@@ -244,17 +267,12 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         let closure = base.with_addr(closure);
         // SAFETY: it is aligned for an F, and lies inside the stack, which is ours.
         unsafe { closure.cast::<F>().write(function) };
+        // SAFETY: called at most once, with `closure`, if the entry function hasn't taken it.
+        let drop_closure = |closure: *mut c_void| unsafe { closure.cast::<F>().drop_in_place() };
+        let entry = enter::<Input, Yield, Return, F>;
         // SAFETY: both are aligned to STACK_ALIGNMENT, and below each is enough memory, as checked.
-        let fresh = unsafe { arch::prepare(base, closure, enter::<Input, Yield, Return, F>, closure) };
-        Coroutine {
-            suspended: Some(fresh),
-            fresh,
-            closure,
-            // SAFETY: called at most once, with `closure`, if the entry function hasn't taken it.
-            drop_closure: |closure| unsafe { closure.cast::<F>().drop_in_place() },
-            stack: ManuallyDrop::new(stack),
-            marker: PhantomData,
-        }
+        let (fresh, resume_at) = unsafe { arch::prepare(base, closure, entry, closure, drop_closure, created) };
+        Coroutine { suspended: Some(fresh), resume_at, stack: ManuallyDrop::new(stack), marker: PhantomData }
     }
 
     /// Runs the coroutine until it suspends itself or returns.
@@ -282,7 +300,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         // SAFETY: the input is not used again.
         let word = unsafe { encode(&mut input) };
         // SAFETY: it is suspended or fresh, and we are on its thread, since it isn't Send.
-        let outcome = unsafe { arch::resume(sp, self.control(), word, core::ptr::null_mut()) };
+        let outcome = unsafe { arch::resume(sp, self.resume_at, word, core::ptr::null_mut()) };
         self.came_back(outcome)
     }
 
@@ -339,17 +357,22 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     ///
     /// As [`arch::resume`], for a suspended coroutine.
     #[cfg(feature = "std")]
-    unsafe fn raise_at(&mut self, sp: NonNull<c_void>, payload: Payload) -> (Word, Status) {
+    unsafe fn raise_at(&mut self, sp: NonNull<c_void>, payload: Payload) -> (Word, Status, Address) {
         // SAFETY: `prepare` has put it there.
         panic::note(unsafe { self.control().as_ref() });
         let mut payload = ManuallyDrop::new(payload);
         // SAFETY: as the caller says; `suspend` reads the payload, and nobody the word.
-        unsafe { arch::resume(sp, self.control(), Word::uninit(), (&raw mut payload).cast()) }
+        unsafe { arch::resume(sp, self.resume_at, Word::uninit(), (&raw mut payload).cast()) }
     }
 
     /// What the coroutine's switch back means.
     #[inline(always)]
-    fn came_back(&mut self, (word, status): (Word, Status)) -> Result<CoroutineResult<Yield, Return>, Payload> {
+    fn came_back(
+        &mut self,
+        (word, status, resume_at): (Word, Status, Address),
+    ) -> Result<CoroutineResult<Yield, Return>, Payload> {
+        // Of no meaning if it has finished; but then the compiler needn't keep the old one over the switch.
+        self.resume_at = resume_at;
         if let Some(sp) = status.suspended() {
             self.suspended = Some(sp);
             // SAFETY: `Yielder::suspend` encoded a Yield and waits.
@@ -365,7 +388,8 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
 
     /// Whether it has been resumed at least once.
     pub fn started(&self) -> bool {
-        self.suspended != Some(self.fresh)
+        // SAFETY: `prepare` has put it there.
+        self.done() || unsafe { self.control().as_ref() }.started()
     }
 
     /// Whether it has finished: returned, panicked, was unwound or reset. It can't be resumed then.
@@ -397,6 +421,19 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         let stack = unsafe { ManuallyDrop::take(&mut self.stack) };
         core::mem::forget(self);
         stack
+    }
+
+    /// Takes the stack.
+    ///
+    /// # Safety
+    ///
+    /// The coroutine has finished, and is not used again, nor dropped.
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    pub(crate) unsafe fn take_stack(&mut self) -> S {
+        debug_assert!(self.done() && !self.leaked());
+        // SAFETY: nobody else will, as the caller says.
+        unsafe { ManuallyDrop::take(&mut self.stack) }
     }
 
     /// Its yielder, to be used only while it runs.

@@ -2,9 +2,10 @@
 
 use core::ffi::c_void;
 use core::mem::ManuallyDrop;
+use core::panic::Location;
 
 use super::panic::{self, Payload};
-use crate::arch;
+use crate::arch::{self, Control};
 use crate::stack::Stack;
 
 /// Runs `function` on `stack` and gives its value.
@@ -30,13 +31,19 @@ use crate::stack::Stack;
 /// # Ok(())
 /// # }
 /// ```
+#[track_caller]
 pub fn on_stack<F, R>(stack: impl Stack, function: F) -> R
 where
     F: FnOnce() -> R,
 {
+    #[cfg(feature = "std")]
+    crate::stack::overflow::prepare_thread();
     let base = core::ptr::with_exposed_provenance_mut(stack.base().get());
-    // SAFETY: the stack's memory is ours, since we own the `Stack` or borrow it exclusively, until this returns.
-    unsafe { call_below(base, function) }
+    // SAFETY: the stack's memory is ours, since we own the `Stack` or borrow it exclusively, until this returns. Its base
+    // is aligned.
+    unsafe { arch::mark(base, Location::caller()) };
+    // SAFETY: as above.
+    unsafe { call_below(Control::below(base).cast(), function) }
 }
 
 /// Calls `function` with the stack pointer at or just below `top`.

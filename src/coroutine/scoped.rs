@@ -60,6 +60,7 @@ impl<'a, Input, Yield, Return> ScopedCoroutine<'a, Input, Yield, Return, Default
     /// # Panics
     ///
     /// As [`Coroutine::new`].
+    #[track_caller]
     pub fn new<F>(function: F) -> Self
     where
         F: FnOnce(&Yielder<Input, Yield>, Input) -> Return + 'a,
@@ -74,6 +75,7 @@ impl<'a, Input, Yield, Return, S: Stack> ScopedCoroutine<'a, Input, Yield, Retur
     /// # Panics
     ///
     /// As [`Coroutine::with_stack`].
+    #[track_caller]
     pub fn with_stack<F>(stack: S, function: F) -> Self
     where
         F: FnOnce(&Yielder<Input, Yield>, Input) -> Return + 'a,

@@ -11,6 +11,7 @@ use super::Coroutine;
 use super::CoroutineResult;
 #[cfg(feature = "std")]
 use super::panic::{self, Payload};
+use crate::arch;
 use crate::stack::Stack;
 
 impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
@@ -112,10 +113,13 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
 
     /// Finishes a coroutine that was never resumed.
     pub(super) fn drop_fresh(&mut self) {
+        let Some(sp) = self.suspended else { return };
+        // SAFETY: it has not been resumed, as the caller knows.
+        let (closure, drop_closure) = unsafe { arch::fresh_closure(sp) };
         // SAFETY: no frame is on the stack yet.
         unsafe { self.force_reset() };
         // SAFETY: the entry function never took the closure, and never will.
-        unsafe { (self.drop_closure)(self.closure) };
+        unsafe { drop_closure(closure) };
     }
 }
 

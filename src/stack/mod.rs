@@ -1,17 +1,31 @@
 //! Memory for coroutines to run on.
 //!
-//! [`DefaultStack`] is what almost everybody wants: a mapping of its own with a guard page under it. [`Stack`] is the
-//! contract, for memory that comes from elsewhere; [`UnguardedStack`] makes a stack of any block of memory, where no
-//! guard can be had.
+//! [`DefaultStack`] is what almost everybody wants: from a pool, with a guard under it. [`StackPool`] is for pools of your
+//! own. [`Stack`] is the contract, for memory that comes from elsewhere; [`UnguardedStack`] makes a stack of any block of
+//! memory, where no guard can be had.
+//!
+//! # Overflow
+//!
+//! A coroutine that runs off the end of its stack touches the guard. That is reported on the standard error, with the place
+//! where it was created, the size of its stack and how to enlarge it; then the process aborts, as it does when a thread
+//! overflows its stack. For that a handler of SIGSEGV and SIGBUS is installed when the first stack is made: it passes all
+//! other faults on to whoever had the signal before. A handler that is installed later should pass on what isn't its own,
+//! too; otherwise there is no report.
 
 #[cfg(feature = "std")]
-mod mapping;
+mod default;
+#[cfg(feature = "std")]
+pub(crate) mod overflow;
+#[cfg(feature = "std")]
+mod pool;
 mod unguarded;
 
 use core::num::NonZeroUsize;
 
 #[cfg(feature = "std")]
-pub use mapping::{DEFAULT_STACK_SIZE, DefaultStack};
+pub use default::DefaultStack;
+#[cfg(feature = "std")]
+pub use pool::{Guards, PoolStatistics, PooledStack, StackPool, StackPoolBuilder};
 pub use unguarded::UnguardedStack;
 
 /// An address on a stack.
@@ -24,6 +38,10 @@ pub const STACK_ALIGNMENT: usize = crate::arch::STACK_ALIGNMENT;
 ///
 /// Enough for a small function; a panic that prints a backtrace needs about 22 KiB.
 pub const MIN_STACK_SIZE: usize = 4096;
+
+/// The size of a [`DefaultStack::default`], in bytes.
+#[cfg(feature = "std")]
+pub const DEFAULT_STACK_SIZE: usize = if cfg!(debug_assertions) { 1 << 20 } else { 128 << 10 };
 
 /// Memory that a coroutine can run on.
 ///
@@ -87,10 +105,22 @@ pub enum StackError {
     /// The operating system has no more memory, address space or mappings for this process.
     #[cfg(feature = "std")]
     Exhausted {
-        /// The size asked for, in bytes.
+        /// How much can be used of each stack in such a pool, in bytes: at least what was asked for.
         size: usize,
         /// What the operating system answered.
         source: std::io::Error,
+    },
+    /// All stacks that a [`StackPool`] may have are in use, or kept by other threads for themselves.
+    #[cfg(feature = "std")]
+    PoolExhausted {
+        /// How many that are.
+        slots: usize,
+    },
+    /// Guards that this system doesn't have.
+    #[cfg(feature = "std")]
+    NoSuchGuards {
+        /// Those asked for.
+        guards: Guards,
     },
 }
 
@@ -104,9 +134,18 @@ impl core::fmt::Display for StackError {
             #[cfg(feature = "std")]
             StackError::Exhausted { size, source } => write!(
                 f,
-                "the operating system gives no stack of {size} bytes: {source} (each takes two mappings: see sysctl \
-                 vm.max_map_count, and ulimit -v and the cgroup's limit for memory)"
+                "the operating system gives no stack of {size} bytes: {source} (what may be raised: sysctl \
+                 vm.max_map_count, ulimit -v, the cgroup's limit for memory)"
             ),
+            #[cfg(feature = "std")]
+            StackError::PoolExhausted { slots } => write!(
+                f,
+                "all {slots} stacks of the pool are in use; `StackPool::builder().slots(..)` says how many it has"
+            ),
+            #[cfg(feature = "std")]
+            StackError::NoSuchGuards { guards } => {
+                write!(f, "this system has no such guards for stacks: {guards:?}")
+            }
         }
     }
 }
@@ -125,7 +164,8 @@ impl core::error::Error for StackError {
 impl From<StackError> for std::io::Error {
     fn from(error: StackError) -> Self {
         let kind = match error {
-            StackError::Exhausted { .. } => std::io::ErrorKind::OutOfMemory,
+            StackError::Exhausted { .. } | StackError::PoolExhausted { .. } => std::io::ErrorKind::OutOfMemory,
+            StackError::NoSuchGuards { .. } => std::io::ErrorKind::Unsupported,
             StackError::TooSmall { .. } | StackError::TooLarge { .. } => std::io::ErrorKind::InvalidInput,
         };
         std::io::Error::new(kind, error)

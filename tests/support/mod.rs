@@ -121,6 +121,14 @@ pub(crate) fn above_and_below(size: usize) -> (UnguardedStack<'static>, Unguarde
     (above, below)
 }
 
+/// The size of a page.
+pub(crate) fn page_size() -> usize {
+    // SAFETY: it only asks.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+    assert!(page.is_power_of_two() && page >= 4096);
+    page
+}
+
 /// Polls once, by an executor that hears of no wake.
 pub(crate) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))

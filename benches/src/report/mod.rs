@@ -1,0 +1,7 @@
+//! Tables and plots: ratios first.
+
+pub mod page;
+pub mod plots;
+pub mod table;
+
+pub(crate) mod number;
