@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::panic::{self, Location};
 use std::pin::Pin;
+use std::ptr;
 use std::task::{Context, Poll};
 use std::thread;
 
@@ -50,7 +51,8 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    AsAsync(State::Fresh { function, created: Location::caller(), stack: Choice::Default })
+    let state = State::Fresh { function, created: Location::caller(), stack: Choice::Default };
+    AsAsync(ManuallyDrop::new(state))
 }
 
 /// The future that [`as_async`] makes.
@@ -78,7 +80,10 @@ where
 /// send(mixio::as_async(|| ()));
 /// ```
 #[must_use = "a future does nothing unless it is polled"]
-pub struct AsAsync<T, F = fn() -> T>(State<T, F>);
+pub struct AsAsync<T, F = fn() -> T>(
+    // Dropped by hand, so that where it has finished there is nothing to do.
+    ManuallyDrop<State<T, F>>,
+);
 
 enum State<T, F> {
     Fresh {
@@ -167,7 +172,7 @@ impl<T, F> AsAsync<T, F> {
 
     /// Without effect on one that has started.
     fn choose(mut self, choice: Choice) -> Self {
-        if let State::Fresh { stack, .. } = &mut self.0 {
+        if let State::Fresh { stack, .. } = &mut *self.0 {
             *stack = choice;
         }
         self
@@ -191,10 +196,10 @@ where
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let this = &mut *self;
-        if !matches!(this.0, State::Started(_)) {
+        if !matches!(*this.0, State::Started(_)) {
             this.start();
         }
-        let State::Started(coroutine) = &mut this.0 else { unreachable!("it has started") };
+        let State::Started(coroutine) = &mut *this.0 else { unreachable!("it has started") };
         let (yielder, waker) = (coroutine.yielder(), Some(context.waker()));
         // SAFETY: the coroutine is ours, and can be resumed; what runs until it comes back runs on top of it.
         match unsafe { running::poll_with(yielder, waker, || coroutine.resume_catching(())) } {
@@ -217,27 +222,29 @@ where
     T: 'static,
 {
     /// Gives the function a stack.
-    #[inline(never)]
+    #[inline(always)]
     fn start(&mut self) {
-        let State::Fresh { stack, .. } = &self.0 else { finished() };
-        let stack = stack.get();
-        let State::Fresh { function, created, stack: _ } = mem::replace(&mut self.0, State::Finished) else {
-            unreachable!("it was fresh")
-        };
+        let State::Fresh { function, created, stack: choice } = &*self.0 else { finished() };
+        let (stack, created) = (choice.get(), *created);
+        // Taken out one by one, since `mem::replace` would copy all there is.
+        // SAFETY: what it is read from is overwritten before anything else happens, and not dropped.
+        let function = unsafe { ptr::read(function) };
+        // SAFETY: as above.
+        let _choice = unsafe { ptr::read(choice) };
+        // For if what follows panics.
+        self.0 = ManuallyDrop::new(State::Finished);
         // SAFETY: all is 'static.
         let coroutine = unsafe { Coroutine::created_at(created, stack, |_: &_, ()| function()) };
-        // Of what it was nothing is left to drop.
-        mem::forget(mem::replace(&mut self.0, State::Started(coroutine)));
+        self.0 = ManuallyDrop::new(State::Started(coroutine));
     }
 
     /// Of a function that has just returned or panicked.
     #[inline(always)]
     fn give_stack_back(&mut self) {
-        let State::Started(coroutine) = &mut self.0 else { unreachable!("it has run") };
+        let State::Started(coroutine) = &mut *self.0 else { unreachable!("it has run") };
         // SAFETY: the coroutine has finished, and is forgotten.
         let stack = unsafe { coroutine.take_stack() };
-        // Not replaced and taken apart: that would copy all of it.
-        mem::forget(mem::replace(&mut self.0, State::Finished));
+        self.0 = ManuallyDrop::new(State::Finished);
         drop(stack);
     }
 }
@@ -250,17 +257,18 @@ fn finished() -> ! {
 impl<T, F> Drop for AsAsync<T, F> {
     #[inline(always)]
     fn drop(&mut self) {
-        if matches!(self.0, State::Started(_)) {
-            self.drop_started();
+        // What is left of almost all, and in a function of its own what is to be done for the others.
+        if !matches!(*self.0, State::Finished) {
+            self.drop_unfinished();
         }
     }
 }
 
 impl<T, F> AsAsync<T, F> {
-    /// Ends the function.
     #[cold]
-    fn drop_started(&mut self) {
-        let State::Started(mut coroutine) = mem::replace(&mut self.0, State::Finished) else { return };
+    #[inline(never)]
+    fn drop_unfinished(&mut self) {
+        let State::Started(mut coroutine) = mem::replace(&mut *self.0, State::Finished) else { return };
         while !coroutine.done() {
             // What the coroutine leaves behind, a value or a panic, is dropped or raised when `wait` no longer finds it.
             match end(&mut coroutine) {
@@ -301,7 +309,7 @@ fn end<T>(coroutine: &mut Coroutine<(), (), T, PooledStack>) -> Result<Unwound<T
 
 impl<T, F> fmt::Debug for AsAsync<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.0 {
+        let state = match *self.0 {
             State::Fresh { .. } => "not started",
             State::Started(_) => "started",
             State::Finished => "finished",

@@ -58,10 +58,7 @@ impl DefaultStack {
     /// One of [`DEFAULT_STACK_SIZE`], if this thread has one in its cache.
     #[inline(always)]
     pub(crate) fn cached() -> Option<PooledStack> {
-        match StackPool::global_up_to(DEFAULT_STACK_SIZE) {
-            Some(Ok(pool)) => pool.cached(),
-            _ => None,
-        }
+        StackPool::cached(DEFAULT_STACK_SIZE)
     }
 
     #[inline(always)]

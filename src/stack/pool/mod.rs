@@ -18,6 +18,9 @@ use store::{Config, Store};
 
 use super::{DEFAULT_STACK_SIZE, Stack, StackError, StackPointer};
 
+/// The size of the stacks in the smallest of the global pools, in bytes. Those of the others are powers of two times that.
+const LEAST_GLOBAL: usize = 4096;
+
 /// Guarded stacks of one size, to be used again and again.
 ///
 /// Address space is reserved in large pieces; memory is taken as it is touched, page by page. A stack that is dropped goes
@@ -82,26 +85,38 @@ impl StackPool {
     /// That pool, unless the size is too large for one.
     #[inline(always)]
     pub(super) fn global_up_to(size: usize) -> Option<Result<&'static Self, StackError>> {
-        /// The sizes are powers of two from this one up.
-        const LEAST: usize = 4096;
-        const SIZES: usize = 15;
-        static POOLS: [OnceLock<StackPool>; SIZES] = [const { OnceLock::new() }; SIZES];
-
         /// Makes it.
         #[cold]
         fn make(place: &'static OnceLock<StackPool>, size: usize) -> Result<&'static StackPool, StackError> {
+            let size = size.max(LEAST_GLOBAL).next_power_of_two();
             // The pool that is used most shares its caches with no other.
             let index = usize::from(size != DEFAULT_STACK_SIZE);
             let pool = StackPool::builder().stack_size(size).build_with_index(index)?;
             Ok(place.get_or_init(|| pool))
         }
 
-        let size = size.max(LEAST).checked_next_power_of_two()?;
-        let place = POOLS.get((size.trailing_zeros() - LEAST.trailing_zeros()) as usize)?;
+        let place = Self::global_place(size)?;
         Some(match place.get() {
             Some(pool) => Ok(pool),
             None => make(place, size),
         })
+    }
+
+    /// Where that pool is once it is made.
+    #[inline(always)]
+    fn global_place(size: usize) -> Option<&'static OnceLock<Self>> {
+        const SIZES: usize = 15;
+        static POOLS: [OnceLock<StackPool>; SIZES] = [const { OnceLock::new() }; SIZES];
+
+        let size = size.max(LEAST_GLOBAL).checked_next_power_of_two()?;
+        POOLS.get((size.trailing_zeros() - LEAST_GLOBAL.trailing_zeros()) as usize)
+    }
+
+    /// A stack of the global pool for this size, if this thread has one in its cache.
+    #[inline(always)]
+    pub(super) fn cached(size: usize) -> Option<PooledStack> {
+        let pool = Self::global_place(size)?.get()?;
+        cache::take_cached(&pool.store).map(PooledStack)
     }
 
     /// A stack: one that has been used before, if there is one.
@@ -113,12 +128,6 @@ impl StackPool {
     #[inline(always)]
     pub fn get(&self) -> Result<PooledStack, StackError> {
         Ok(PooledStack(cache::take(&self.store)?))
-    }
-
-    /// A stack, if this thread has one in its cache.
-    #[inline(always)]
-    pub(super) fn cached(&self) -> Option<PooledStack> {
-        cache::take_cached(&self.store).map(PooledStack)
     }
 
     /// How many bytes code on one of its stacks can use, at least, guard not included.
