@@ -36,7 +36,7 @@
 //! | --- | --- |
 //! | the bridge | [`as_async`], [`wait`] (a method too, by [`FutureExt`]), [`try_wait`], [`in_coroutine`] (feature `std`) |
 //! | coroutines | [`Coroutine`], [`ScopedCoroutine`], [`Yielder`], [`on_stack`] |
-//! | stacks | [`stack`]: the trait [`Stack`](stack::Stack), a guarded mapping, memory that you bring |
+//! | stacks | [`stack`]: the trait [`Stack`](stack::Stack), a [pool](stack::StackPool) of guarded ones, memory that you bring; overflows are [reported](stack#overflow) |
 //! | `arch/` | the assembly, a file per architecture |
 //!
 //! Each layer knows those below it and no other. mixio knows no executor: a future that `wait` polls is polled with the
@@ -82,7 +82,7 @@
 //!
 //! | feature | default | what it brings |
 //! | --- | --- | --- |
-//! | `std` | yes | the bridge, [`DefaultStack`](stack::DefaultStack), panics that cross a switch, unwinding |
+//! | `std` | yes | the bridge, [`DefaultStack`](stack::DefaultStack) and its pools, panics that cross a switch, unwinding |
 //!
 //! Without `std` there are coroutines on stacks that you bring. A panic that reaches the root of one aborts; a suspended
 //! one that is dropped leaks its stack.

@@ -83,10 +83,19 @@ pub fn judge(times: &[Timed]) -> Vec<Verdict> {
     BARS.iter().filter_map(judge).collect()
 }
 
-/// Judges weights.
-pub fn judge_memory(memory: &[Memory]) -> Option<Verdict> {
-    let memory = memory.iter().find(|memory| memory.contestant == MIXIO)?;
-    let bytes = memory.resident + memory.page_tables;
-    let reached = Ratio { lower: bytes, median: bytes, upper: bytes };
-    Some(Verdict::new("bytes for a suspended coroutine, page tables included", MIXIO, None, reached, WEIGHT))
+/// Judges weights, and how many there can be.
+pub fn judge_memory(memory: &[Memory]) -> Vec<Verdict> {
+    let of = |contestant: &str| memory.iter().find(|memory| memory.contestant == contestant);
+    let exactly = |value: f64| Ratio { lower: value, median: value, upper: value };
+    let weight = of(MIXIO).map(|ours| {
+        let reached = exactly(ours.resident + ours.page_tables);
+        Verdict::new("bytes for a suspended coroutine, page tables included", MIXIO, None, reached, WEIGHT)
+    });
+    let alive = |contestant| Some(of(contestant)?.alive.as_ref()?.number as f64);
+    let number = alive(MIXIO_UNMAPPED).zip(alive(COROSENSEI)).map(|(ours, theirs)| {
+        // No more than half, that is: as many again.
+        let title = "how many the reference can have alive, for each of ours";
+        Verdict::new(title, MIXIO_UNMAPPED, Some(COROSENSEI), exactly(theirs / ours), 0.5)
+    });
+    weight.into_iter().chain(number).collect()
 }

@@ -14,16 +14,18 @@ use crate::bodies::Echo;
 use crate::compare::message;
 use crate::drive::{Boxed, PendOnce, boxed, poll};
 use crate::names::*;
-use crate::peers::{Bridge, ByHand, Corosensei, Generator, Mixio, MixioSmall, Peer, Stackful};
+use crate::peers::{Bridge, ByHand, Corosensei, Generator, Mixio, MixioFallback, MixioSmall, Peer, Stackful};
 use crate::results::{Alive, Memory};
 
 /// How to keep some number of them suspended, and have a look before and after.
 type Hold = fn(usize, &mut dyn FnMut()) -> Alive;
 
-const CONTESTANTS: [(&str, Hold); 9] = [
+const CONTESTANTS: [(&str, Hold); 11] = [
     (MIXIO, coroutines::<Mixio>),
     (MIXIO_SMALL, coroutines::<MixioSmall>),
     (MIXIO_FUTURE, bridged::<Mixio>),
+    (MIXIO_UNMAPPED, coroutines::<MixioFallback<true>>),
+    (MIXIO_PROTECTED, coroutines::<MixioFallback<false>>),
     (COROSENSEI, coroutines::<Corosensei>),
     (BY_HAND, bridged::<ByHand>),
     (GENERATOR, coroutines::<Generator>),

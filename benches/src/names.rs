@@ -8,6 +8,10 @@ pub const MIXIO_SMALL: &str = "mixio, 16 KiB stacks";
 pub const MIXIO_REUSED: &str = "mixio, stack reused by hand";
 /// `mixio::as_async` where the others are coroutines.
 pub const MIXIO_FUTURE: &str = "mixio, `as_async` boxed";
+/// mixio as on a Linux without `MADV_GUARD_INSTALL`.
+pub const MIXIO_UNMAPPED: &str = "mixio, guards by holes (older Linux)";
+/// mixio as on systems other than Linux.
+pub const MIXIO_PROTECTED: &str = "mixio, guards by mprotect";
 /// corosensei as it comes.
 pub const COROSENSEI: &str = "corosensei";
 /// corosensei on one stack that is taken back by hand.

@@ -201,8 +201,10 @@ where
         }
         let State::Started(coroutine) = &mut *this.0 else { unreachable!("it has started") };
         let (yielder, waker) = (coroutine.yielder(), Some(context.waker()));
-        // SAFETY: the coroutine is ours, and can be resumed; what runs until it comes back runs on top of it.
-        match unsafe { running::poll_with(yielder, waker, || coroutine.resume_catching(())) } {
+        // SAFETY: a coroutine that has started is suspended, and whoever polls has borrowed it exclusively.
+        let resume = || unsafe { coroutine.resume_unmarked(()) };
+        // SAFETY: the coroutine is ours; what runs until it comes back runs on top of it.
+        match unsafe { running::poll_with(yielder, waker, resume) } {
             Ok(CoroutineResult::Yield(())) => Poll::Pending,
             Ok(CoroutineResult::Return(value)) => {
                 this.give_stack_back();

@@ -132,7 +132,7 @@ over_stack! {
         /// Its stack pointer, exactly while it may be resumed: fresh or suspended.
         suspended: Option<NonNull<c_void>>,
         /// Where it goes on when it is resumed, if it may be.
-        resume_at: Address,
+        address: Address,
         /// Given back only when no frame is left on it.
         stack: ManuallyDrop<S>,
         // Contravariant in Input, covariant in the others.
@@ -271,8 +271,8 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         let drop_closure = |closure: *mut c_void| unsafe { closure.cast::<F>().drop_in_place() };
         let entry = enter::<Input, Yield, Return, F>;
         // SAFETY: both are aligned to STACK_ALIGNMENT, and below each is enough memory, as checked.
-        let (fresh, resume_at) = unsafe { arch::prepare(base, closure, entry, closure, drop_closure, created) };
-        Coroutine { suspended: Some(fresh), resume_at, stack: ManuallyDrop::new(stack), marker: PhantomData }
+        let (fresh, address) = unsafe { arch::prepare(base, closure, entry, closure, drop_closure, created) };
+        Coroutine { suspended: Some(fresh), address, stack: ManuallyDrop::new(stack), marker: PhantomData }
     }
 
     /// Runs the coroutine until it suspends itself or returns.
@@ -295,12 +295,42 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     /// As `resume`, but gives the coroutine's panic instead of raising it.
     #[inline(always)]
     pub(crate) fn resume_catching(&mut self, input: Input) -> Result<CoroutineResult<Yield, Return>, Payload> {
+        // While it runs it can't be resumed, nor unwound.
         let Some(sp) = self.suspended.take() else { not_suspended("resume", self.leaked()) };
+        // SAFETY: it is where the coroutine is suspended.
+        unsafe { self.switch_to(sp, input) }
+    }
+
+    /// As `resume_catching`, without a mark that it runs.
+    ///
+    /// # Safety
+    ///
+    /// It has not finished, and nobody gets at it while it runs, by whatever means.
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    pub(crate) unsafe fn resume_unmarked(&mut self, input: Input) -> Result<CoroutineResult<Yield, Return>, Payload> {
+        // SAFETY: as the caller says.
+        let sp = unsafe { self.suspended.unwrap_unchecked() };
+        // SAFETY: it is where the coroutine is suspended.
+        unsafe { self.switch_to(sp, input) }
+    }
+
+    /// Switches into the coroutine.
+    ///
+    /// # Safety
+    ///
+    /// `sp` is that of the coroutine as it is suspended, or fresh.
+    #[inline(always)]
+    unsafe fn switch_to(
+        &mut self,
+        sp: NonNull<c_void>,
+        input: Input,
+    ) -> Result<CoroutineResult<Yield, Return>, Payload> {
         let mut input = ManuallyDrop::new(input);
         // SAFETY: the input is not used again.
         let word = unsafe { encode(&mut input) };
-        // SAFETY: it is suspended or fresh, and we are on its thread, since it isn't Send.
-        let outcome = unsafe { arch::resume(sp, self.resume_at, word, core::ptr::null_mut()) };
+        // SAFETY: as the caller says; and we are on its thread, since it isn't Send.
+        let outcome = unsafe { arch::resume(sp, self.address, word, core::ptr::null_mut()) };
         self.came_back(outcome)
     }
 
@@ -362,25 +392,27 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         panic::note(unsafe { self.control().as_ref() });
         let mut payload = ManuallyDrop::new(payload);
         // SAFETY: as the caller says; `suspend` reads the payload, and nobody the word.
-        unsafe { arch::resume(sp, self.resume_at, Word::uninit(), (&raw mut payload).cast()) }
+        unsafe { arch::resume(sp, self.address, Word::uninit(), (&raw mut payload).cast()) }
     }
 
     /// What the coroutine's switch back means.
     #[inline(always)]
     fn came_back(
         &mut self,
-        (word, status, resume_at): (Word, Status, Address),
+        (word, status, address): (Word, Status, Address),
     ) -> Result<CoroutineResult<Yield, Return>, Payload> {
         // Of no meaning if it has finished; but then the compiler needn't keep the old one over the switch.
-        self.resume_at = resume_at;
+        self.address = address;
         if let Some(sp) = status.suspended() {
             self.suspended = Some(sp);
             // SAFETY: `Yielder::suspend` encoded a Yield and waits.
             Ok(CoroutineResult::Yield(unsafe { decode(word) }))
         } else if status == Status::RETURNED {
+            self.suspended = None;
             // SAFETY: `enter` encoded a Return; its frames are gone, but not the memory they were in.
             Ok(CoroutineResult::Return(unsafe { decode(word) }))
         } else {
+            self.suspended = None;
             // SAFETY: `enter` encoded a payload, likewise.
             Err(unsafe { decode(word) })
         }

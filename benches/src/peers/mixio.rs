@@ -1,7 +1,8 @@
 use std::future::Future;
+use std::sync::OnceLock;
 
 use mixio::Coroutine;
-use mixio::stack::DefaultStack;
+use mixio::stack::{DefaultStack, Guards, PooledStack, StackPool};
 
 use super::{Body, Bridge, Peer};
 
@@ -34,6 +35,33 @@ impl Bridge for Mixio {
     #[inline(always)]
     fn wait<F: Future>(future: F) -> F::Output {
         mixio::wait(future)
+    }
+}
+
+/// mixio as on a kernel without `MADV_GUARD_INSTALL`: each stack is a mapping of its own, between two holes; or else it is
+/// two mappings.
+pub struct MixioFallback<const UNMAPPED: bool>(Coroutine<usize, usize, usize, PooledStack>);
+
+impl<const UNMAPPED: bool> Peer for MixioFallback<UNMAPPED> {
+    #[inline(always)]
+    fn new<B: Body>() -> Self {
+        static POOLS: [OnceLock<StackPool>; 2] = [const { OnceLock::new() }; 2];
+        let pool = POOLS[usize::from(UNMAPPED)].get_or_init(|| {
+            let guards = if UNMAPPED { Guards::Unmapped } else { Guards::Protected };
+            StackPool::builder().guards(guards).build().expect("this system has them")
+        });
+        let stack = pool.get().unwrap_or_else(|error| panic!("{error}"));
+        MixioFallback(Coroutine::with_stack(stack, |yielder, value| B::run(value, |value| yielder.suspend(value))))
+    }
+
+    #[inline(always)]
+    fn resume(&mut self, value: usize) -> usize {
+        self.0.resume(value).as_yield().expect("it suspends")
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, value: usize) -> usize {
+        self.0.resume(value).as_return().expect("it returns")
     }
 }
 

@@ -11,7 +11,7 @@ use std::future::Future;
 pub use self::by_hand::{ByHand, ByHandReused};
 pub use self::corosensei::Corosensei;
 pub use self::generator::Generator;
-pub use self::mixio::{Mixio, MixioSmall, SMALL};
+pub use self::mixio::{Mixio, MixioFallback, MixioSmall, SMALL};
 pub use self::stackful::Stackful;
 pub use crate::bodies::Body;
 

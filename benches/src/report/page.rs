@@ -51,7 +51,7 @@ pub fn of(results: &Results, plots: &[Plot]) -> String {
     let _ = write!(
         page,
         "## Memory\n\nOf a suspended coroutine with little stack in use, its handle included; each contestant in a \
-         process of its own.\n\n{}\n\
+         process of its own. [A million of them](million.txt) is what `examples/million.rs` prints.\n\n{}\n\
          ## Instructions\n\nOf one operation, in user mode, counted by cachegrind: they repeat.\n\n{}",
         table::memory(&results.memory),
         table::instructions(&results.instructions),
