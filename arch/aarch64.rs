@@ -50,8 +50,8 @@
 //!                    +-----------------------+
 //!                    ~  the closure, aligned ~
 //!                    +-----------------------+
-//!                    | (not for assembly)    |  }
-//!                    | control               |  } Fresh
+//!                    | (padding)             |  }
+//!                    | (not for assembly)    |  } Fresh
 //!                    | closure               |  }
 //!              sp -> | entry                 |  }
 //!                    +-----------------------+
@@ -65,6 +65,7 @@
 //! | x1 | the coroutine's stack pointer | `Status`: the coroutine's stack pointer when it suspends itself |
 //! | x2 | what to throw, or null | - |
 //! | x3 | the address to resume at | the same |
+//! | x4 | control | - |
 //! | x30 | where to return to in the resumer | the same, for `ret` |
 //! | x19, x29 | saved by hand: LLVM does not take them as clobbers | |
 //! | d8 to d15 | callee-saved, so declared as clobbers: the compiler spills the live ones | |
@@ -90,9 +91,9 @@ pub(crate) const STACK_ALIGNMENT: usize = 16;
 pub(crate) struct Fresh {
     entry: Entry,
     pub(super) closure: *mut c_void,
-    control: *mut Control,
     // The assembly has no use for this one.
     pub(super) drop_closure: DropClosure,
+    padding: usize,
 }
 
 const _: () = assert!(size_of::<Fresh>() == 32);
@@ -100,8 +101,8 @@ const _: () = assert!(size_of::<Fresh>() == 32);
 impl Fresh {
     /// A coroutine that will enter `entry` with `closure`.
     #[inline(always)]
-    pub(crate) fn new(entry: Entry, control: *mut Control, closure: *mut c_void, drop_closure: DropClosure) -> Self {
-        Fresh { entry, closure, control, drop_closure }
+    pub(crate) fn new(entry: Entry, closure: *mut c_void, drop_closure: DropClosure) -> Self {
+        Fresh { entry, closure, drop_closure, padding: 0 }
     }
 }
 
@@ -116,12 +117,12 @@ pub(crate) unsafe extern "C" fn root_frame() {
         #[cfg(not(target_vendor = "apple"))]
         ".cfi_signal_frame",
         "hint #34",
-        // x0: the word; x1: our stack pointer, at Fresh; x30: the return address. We are still on the resumer's stack:
-        // x29 and x30 make a frame record.
+        // x0: the word; x1: our stack pointer, at Fresh; x4: control; x30: the return address. We are still on the
+        // resumer's stack: x29 and x30 make a frame record.
         "stp x29, x30, [sp, #-32]!",
         "str x19, [sp, #16]",
         "mov x3, x1",
-        "ldr x1, [x3, #16]",
+        "mov x1, x4",
         "mov x4, sp",
         "adr x30, 2f",
         "stp x4, x30, [x1]",
@@ -157,6 +158,7 @@ pub(crate) unsafe extern "C" fn root_frame() {
 pub(crate) unsafe fn resume(
     sp: NonNull<c_void>,
     resume_at: Address,
+    control: NonNull<Control>,
     word: Word,
     throw: *mut c_void,
 ) -> (Word, Status, Address) {
@@ -173,6 +175,7 @@ pub(crate) unsafe fn resume(
             inlateout("x1") sp.as_ptr() => status,
             in("x2") throw,
             inlateout("x3") resume_at => next,
+            in("x4") control.as_ptr(),
             lateout("x20") _, lateout("x21") _, lateout("x22") _, lateout("x23") _, lateout("x24") _,
             lateout("x25") _, lateout("x26") _, lateout("x27") _, lateout("x28") _,
             lateout("d8") _, lateout("d9") _, lateout("d10") _, lateout("d11") _,
@@ -194,7 +197,7 @@ pub(crate) unsafe fn resume(
 /// stack, or on one that its frames lent out and still wait for.
 #[inline(always)]
 pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *mut c_void) {
-    let (out, throw, resumer);
+    let (out, throw);
     // SAFETY: sp, x19 and x29 come back as they were, and every other register is declared as clobbered.
     unsafe {
         asm!(
@@ -211,12 +214,12 @@ pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *m
             "hint #34",
             "stp x29, x30, [sp, #-32]!",
             "str x19, [sp, #16]",
-            "mov x4, sp",
+            "mov x5, sp",
+            "str x5, [x4]",
             "ldp x19, x29, [x1]",
             "add sp, x1, #16",
             inlateout("x0") word => out,
             in("x1") control.as_ptr(),
-            lateout("x4") resumer,
             lateout("x2") throw,
             lateout("x20") _, lateout("x21") _, lateout("x22") _, lateout("x23") _, lateout("x24") _,
             lateout("x25") _, lateout("x26") _, lateout("x27") _, lateout("x28") _,
@@ -225,8 +228,6 @@ pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *m
             clobber_abi("C"),
         );
     }
-    // SAFETY: it is ours, and nobody else refers to it meanwhile.
-    unsafe { control.as_ref() }.resumer.set(resumer);
     (out, throw)
 }
 

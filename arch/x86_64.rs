@@ -49,8 +49,8 @@
 //!                    +-----------------------+
 //!                    ~  the closure, aligned ~
 //!                    +-----------------------+
-//!                    | (not for assembly)    |  }
-//!                    | control               |  } Fresh
+//!                    | (padding)             |  }
+//!                    | (not for assembly)    |  } Fresh
 //!                    | closure               |  }
 //!              sp -> | entry                 |  }
 //!                    +-----------------------+
@@ -61,6 +61,7 @@
 //! | register | into the coroutine | out of it |
 //! | --- | --- | --- |
 //! | rdi | the word | the word |
+//! | rsi | control | - |
 //! | rax | the coroutine's stack pointer | `Status`: the coroutine's stack pointer when it suspends itself |
 //! | rcx | the address to resume at | the same |
 //! | rdx | what to throw, or null | - |
@@ -86,9 +87,9 @@ pub(crate) const STACK_ALIGNMENT: usize = 16;
 pub(crate) struct Fresh {
     entry: Entry,
     pub(super) closure: *mut c_void,
-    control: *mut Control,
     // The assembly has no use for this one.
     pub(super) drop_closure: DropClosure,
+    padding: usize,
 }
 
 const _: () = assert!(size_of::<Fresh>() == 32);
@@ -96,8 +97,8 @@ const _: () = assert!(size_of::<Fresh>() == 32);
 impl Fresh {
     /// A coroutine that will enter `entry` with `closure`.
     #[inline(always)]
-    pub(crate) fn new(entry: Entry, control: *mut Control, closure: *mut c_void, drop_closure: DropClosure) -> Self {
-        Fresh { entry, closure, control, drop_closure }
+    pub(crate) fn new(entry: Entry, closure: *mut c_void, drop_closure: DropClosure) -> Self {
+        Fresh { entry, closure, drop_closure, padding: 0 }
     }
 }
 
@@ -111,12 +112,11 @@ pub(crate) unsafe extern "C" fn root_frame() {
         // lie. It makes an exception for signal frames. Darwin's unwinder refuses signal frames, and has no gdb.
         #[cfg(not(target_vendor = "apple"))]
         ".cfi_signal_frame",
-        // rdi: the word; rax: our stack pointer, at Fresh. We are still on the resumer's stack, and the `call` has just
-        // pushed the return address: with rbp it makes a frame record.
+        // rdi: the word; rsi: control; rax: our stack pointer, at Fresh. We are still on the resumer's stack, and the
+        // `call` has just pushed the return address: with rbp it makes a frame record.
         "push rbp",
         ".cfi_def_cfa_offset 16",
         ".cfi_offset rbp, -16",
-        "mov rsi, [rax + 16]",
         "mov [rsi], rsp",
         "lea rcx, [rip + 2f]",
         "mov [rsi + 8], rcx",
@@ -154,6 +154,7 @@ pub(crate) unsafe extern "C" fn root_frame() {
 pub(crate) unsafe fn resume(
     sp: NonNull<c_void>,
     resume_at: Address,
+    control: NonNull<Control>,
     word: Word,
     throw: *mut c_void,
 ) -> (Word, Status, Address) {
@@ -169,6 +170,7 @@ pub(crate) unsafe fn resume(
             inlateout("rdi") word => out,
             inlateout("rax") sp.as_ptr() => status,
             inlateout("rcx") resume_at => next,
+            in("rsi") control.as_ptr(),
             in("rdx") throw,
             lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
             clobber_abi("sysv64"),
@@ -188,7 +190,7 @@ pub(crate) unsafe fn resume(
 /// stack, or on one that its frames lent out and still wait for.
 #[inline(always)]
 pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *mut c_void) {
-    let (out, throw, resumer);
+    let (out, throw);
     // SAFETY: rsp comes back as it was, rbx and rbp are popped as pushed, and every other register is declared as
     // clobbered.
     unsafe {
@@ -203,19 +205,17 @@ pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *m
             // The next `resume` calls this, as `root_frame` was called: see there.
             "2:",
             "push rbp",
-            "mov rsi, rsp",
+            "mov [rsi], rsp",
             "mov rsp, rax",
             "pop rbx",
             "pop rbp",
             inlateout("rdi") word => out,
-            inlateout("rsi") control.as_ptr() => resumer,
+            in("rsi") control.as_ptr(),
             lateout("rdx") throw,
             lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
             clobber_abi("sysv64"),
         );
     }
-    // SAFETY: it is ours, and nobody else refers to it meanwhile.
-    unsafe { control.as_ref() }.resumer.set(resumer);
     (out, throw)
 }
 

@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(pool.statistics().alive, how_many);
     println!("{pool:?}: {:?}", pool.statistics());
     if let (Some(before), Some(now)) = (before, resident_and_tables()) {
-        println!("{} bytes of memory each, page tables and all", (now - before) * 1024 / how_many.max(1));
+        println!("{} bytes of memory each, page tables and all", now.saturating_sub(before) * 1024 / how_many.max(1));
     }
 
     is_open.set(true);

@@ -21,8 +21,9 @@ pub(crate) use target::{STACK_ALIGNMENT, call_on_stack, finish, resume, suspend}
 /// so it is a pointer type and keeps that pointer's provenance.
 pub(crate) type Word = MaybeUninit<*mut c_void>;
 
-/// Where a coroutine goes on when it is resumed: code.
-pub(crate) type Address = unsafe extern "C" fn();
+/// Where a coroutine goes on when it is resumed: code. Not a function's type, since there is nothing of use in it once the
+/// coroutine has finished.
+pub(crate) type Address = *const c_void;
 
 /// What lies at the very base (the highest address) of a coroutine's stack.
 ///
@@ -30,8 +31,8 @@ pub(crate) type Address = unsafe extern "C" fn();
 /// to the record that the resumer pushed, so that a walk over frame pointers goes on there.
 #[repr(C, align(16))]
 pub(crate) struct Control {
-    /// While the coroutine runs: its resumer's stack pointer. Null before it starts, and once it has finished; of no
-    /// meaning while it is suspended.
+    /// While the coroutine runs: its resumer's stack pointer. Null before it starts, and once it has finished. While it is
+    /// suspended of no meaning, but not null.
     resumer: Cell<*mut c_void>,
     /// An address in the root frame, the one that the entry function was "called" from.
     root: Cell<*const c_void>,
@@ -146,15 +147,14 @@ pub(crate) unsafe fn prepare(
     drop_closure: DropClosure,
     created: &'static Location<'static>,
 ) -> (NonNull<c_void>, Address) {
-    let control = Control::below(base);
     // SAFETY: the caller vouches for the memory below `base`. The root frame fills it in.
-    unsafe { control.write(Control::new(created)) };
+    unsafe { Control::below(base).write(Control::new(created)) };
     // SAFETY: the caller vouches for the memory below `top`.
     let fresh = unsafe { top.cast::<Fresh>().sub(1) };
     // SAFETY: as above; the alignment of `top`, and of both sizes, makes it aligned.
-    unsafe { fresh.write(Fresh::new(entry, control, closure, drop_closure)) };
+    unsafe { fresh.write(Fresh::new(entry, closure, drop_closure)) };
     // SAFETY: it is inside the stack's memory, so it isn't null.
-    (unsafe { NonNull::new_unchecked(fresh.cast()) }, root_frame)
+    (unsafe { NonNull::new_unchecked(fresh.cast()) }, root_frame as Address)
 }
 
 /// The closure that `prepare` was given, and how to drop it.
@@ -172,10 +172,10 @@ pub(crate) unsafe fn fresh_closure(sp: NonNull<c_void>) -> (*mut c_void, DropClo
 #[allow(clippy::type_complexity, reason = "spelt out, since this is where they are stated")]
 const _: () = {
     let _: usize = STACK_ALIGNMENT;
-    let _: fn(Entry, *mut Control, *mut c_void, DropClosure) -> Fresh = Fresh::new;
+    let _: fn(Entry, *mut c_void, DropClosure) -> Fresh = Fresh::new;
     assert!(size_of::<Fresh>().is_multiple_of(STACK_ALIGNMENT) && size_of::<Control>().is_multiple_of(STACK_ALIGNMENT));
-    let _: Address = root_frame;
-    let _: unsafe fn(NonNull<c_void>, Address, Word, *mut c_void) -> (Word, Status, Address) = resume;
+    let _: unsafe extern "C" fn() = root_frame;
+    let _: unsafe fn(NonNull<c_void>, Address, NonNull<Control>, Word, *mut c_void) -> (Word, Status, Address) = resume;
     let _: unsafe fn(NonNull<Control>, Word) -> (Word, *mut c_void) = suspend;
     let _: unsafe fn(NonNull<Control>, Word, Status) -> ! = finish;
     let _: unsafe extern "C" fn(*mut c_void, *mut c_void, unsafe extern "C" fn(*mut c_void)) = call_on_stack;

@@ -278,3 +278,25 @@ fn a_panic_hook_does_not_find_what_has_finished() {
     });
     assert!(output.status.success(), "{}", stderr(&output));
 }
+
+#[test]
+fn refusals_are_counted_over_a_nested_drop() {
+    let output = in_child("refusals_are_counted_over_a_nested_drop", || {
+        let mut future = as_async(|| {
+            let _insists = on_drop(|| {
+                let mut refusals = 0;
+                while try_wait(pending::<()>()).is_err() {
+                    refusals += 1;
+                    assert!(refusals <= 1000, "it is refused for ever");
+                    let mut nested = as_async(|| drop(try_wait(pending::<()>())));
+                    assert!(poll(&mut nested).is_pending());
+                }
+            });
+            wait(pending::<()>());
+        });
+        assert!(poll(&mut future).is_pending());
+        drop(future);
+        eprintln!("reached");
+    });
+    assert!(stderr(&output).contains("its stack is leaked\nreached"), "{}", stderr(&output));
+}

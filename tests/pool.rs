@@ -1197,3 +1197,77 @@ fn pools_and_stacks_go_to_other_threads_and_say_what_they_are() {
     drop(stack);
     assert_eq!(counts(&twin), (0, 1), "one of two handles is no more than that");
 }
+
+#[test]
+fn a_kernel_that_has_no_such_guards() {
+    let output = in_child("a_kernel_that_has_no_such_guards", || {
+        // What a kernel before 6.13 answers, by a filter of system calls: `madvise` with that advice is invalid.
+        const ADVICE: u32 = 102;
+        let step = |code: u32, otherwise: u8, value: u32| libc::sock_filter {
+            code: code as u16,
+            jt: 0,
+            jf: otherwise,
+            k: value,
+        };
+        let mut steps = [
+            step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+            step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 3, libc::SYS_madvise as u32),
+            step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 32),
+            step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, ADVICE),
+            step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32),
+            step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+        // SAFETY: it only gives up what nobody here needs.
+        assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+        // SAFETY: the program is a valid one, and is copied.
+        if unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) } != 0 {
+            assert!(is_emulated(), "{}", io::Error::last_os_error());
+        }
+        assert!(!Guards::Installed.available());
+        assert_eq!(Guards::best(), Guards::Unmapped);
+        let pool = small_pool();
+        assert_eq!(pool.guards(), Guards::Unmapped);
+        let before = mappings();
+        let stacks = take(&pool, 1000);
+        assert!(mappings() - before < 1100, "each is one mapping");
+        drop(stacks);
+        let mut coroutine = Coroutine::<(), (), u8, _>::with_stack(pool.get().unwrap(), |_, ()| 1);
+        assert_eq!(coroutine.resume(()), CoroutineResult::Return(1));
+    });
+    assert_success(&output);
+}
+
+#[test]
+fn no_stack_lies_in_the_guard_of_another() {
+    let unmapped = |size: usize, guard: usize| {
+        StackPool::builder().guards(Guards::Unmapped).stack_size(size).guard_size(guard).build().unwrap()
+    };
+    let victim = unmapped(64 << 10, 64 << 20).get().unwrap();
+    let guard = victim.limit().get()..victim.limit().get() + victim.guard_size();
+    // More address space than there is for this, come and gone. (An emulator takes memory for its tables.)
+    for _ in 0..if is_emulated() { 0 } else { 40 } {
+        drop(unmapped(512 << 30, 1).get().unwrap());
+    }
+    let small = unmapped(16 << 10, 1);
+    let stacks = take(&small, 200);
+    assert!(stacks.iter().all(|stack| !guard.contains(&stack.base().get())));
+    // And there is room for more pools.
+    for _ in 0..300 {
+        drop(unmapped(16 << 10, 1).get().unwrap());
+    }
+}
+
+#[test]
+fn what_threads_keep_is_bounded_by_the_memory_to_keep() {
+    let pool = StackPool::builder().stack_size(4 << 20).keep_resident(0).build().unwrap();
+    let stacks = take(&pool, 8);
+    for stack in &stacks {
+        // SAFETY: it is a byte of the stack, which nobody uses.
+        (64..stack.size()).step_by(4096).for_each(|distance| unsafe { byte_below(stack, distance).write(1) });
+    }
+    assert!(is_emulated() || pool.statistics().resident_bytes >= 32 << 20);
+    drop(stacks);
+    assert_eq!(counts(&pool), (0, 8));
+    assert!(is_emulated() || pool.statistics().resident_bytes < 1 << 20, "{:?}", pool.statistics());
+}

@@ -346,3 +346,17 @@ fn an_input_for_a_finished_coroutine_is_dropped_once() {
     assert_eq!(support::message_of(|| coroutine.resume(input)), "cannot resume a coroutine that is finished");
     assert_eq!(drops.count(), 2);
 }
+
+#[test]
+fn a_finished_one_in_an_option_is_still_there() {
+    // Copying what is large leaves registers at zero, at the very end of a coroutine.
+    let mut coroutine = Some(Coroutine::<(), (), [u8; 16 << 10]>::new(|_, ()| black_box([7; _])));
+    assert_eq!(coroutine.as_mut().unwrap().resume(()), CoroutineResult::Return([7; _]));
+    assert!(coroutine.as_ref().is_some_and(Coroutine::done));
+    let mut many: Vec<_> =
+        (0..10).map(|_| Some(Coroutine::<(), (), [u8; 9000]>::new(|_, ()| black_box([1; _])))).collect();
+    for coroutine in &mut many {
+        assert!(coroutine.as_mut().unwrap().resume(()).as_return().is_some());
+    }
+    assert!(many.iter().all(|coroutine| coroutine.as_ref().is_some_and(Coroutine::done)));
+}

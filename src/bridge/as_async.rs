@@ -128,7 +128,8 @@ impl Choice {
 impl<T, F> Unpin for AsAsync<T, F> {}
 
 impl<T, F> AsAsync<T, F> {
-    /// With a stack of at least `bytes`, instead of [`DEFAULT_STACK_SIZE`].
+    /// With a stack of at least `bytes`, instead of [`DEFAULT_STACK_SIZE`]. Up to 64 MiB it is rounded up to a power of two: see
+    /// [`DefaultStack`]. Without effect once the function has started.
     ///
     /// # Panics
     ///
@@ -147,7 +148,7 @@ impl<T, F> AsAsync<T, F> {
         self.choose(Choice::Size(bytes))
     }
 
-    /// With a stack of this pool, instead of a [`DefaultStack`].
+    /// With a stack of this pool, instead of a [`DefaultStack`]. Without effect once the function has started.
     ///
     /// # Panics
     ///

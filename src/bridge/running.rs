@@ -63,6 +63,25 @@ fn thread<'a>() -> &'a Thread {
     unsafe { &*THREAD.with(ptr::from_ref) }
 }
 
+/// Counts refusals from zero on, and goes on with the old count when it is dropped: a destructor may drop an `as_async` in
+/// turn.
+struct Refusals<'a> {
+    thread: &'a Thread,
+    before: u32,
+}
+
+impl<'a> Refusals<'a> {
+    fn count(thread: &'a Thread) -> Self {
+        Refusals { thread, before: thread.refusals.replace(0) }
+    }
+}
+
+impl Drop for Refusals<'_> {
+    fn drop(&mut self) {
+        self.thread.refusals.set(self.before);
+    }
+}
+
 /// Makes a poll the innermost, and sets that back however the function is left that has one of these.
 struct Innermost<'a> {
     thread: &'a Thread,
@@ -101,9 +120,7 @@ pub(super) unsafe fn poll_with<T>(
     let number = thread.polls.get() + 1;
     thread.polls.set(number);
     let waker = waker.map(NonNull::from);
-    if waker.is_none() {
-        thread.refusals.set(0);
-    }
+    let _refusals = waker.is_none().then(|| Refusals::count(thread));
     let poll = Poll { waker, yielder: Some(yielder), number, outer: thread.innermost.get() };
     let _innermost = Innermost::set(thread, &poll);
     resume()

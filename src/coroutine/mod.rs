@@ -330,7 +330,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         // SAFETY: the input is not used again.
         let word = unsafe { encode(&mut input) };
         // SAFETY: as the caller says; and we are on its thread, since it isn't Send.
-        let outcome = unsafe { arch::resume(sp, self.address, word, core::ptr::null_mut()) };
+        let outcome = unsafe { arch::resume(sp, self.address, self.control(), word, core::ptr::null_mut()) };
         self.came_back(outcome)
     }
 
@@ -392,7 +392,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         panic::note(unsafe { self.control().as_ref() });
         let mut payload = ManuallyDrop::new(payload);
         // SAFETY: as the caller says; `suspend` reads the payload, and nobody the word.
-        unsafe { arch::resume(sp, self.address, Word::uninit(), (&raw mut payload).cast()) }
+        unsafe { arch::resume(sp, self.address, self.control(), Word::uninit(), (&raw mut payload).cast()) }
     }
 
     /// What the coroutine's switch back means.

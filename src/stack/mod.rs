@@ -10,7 +10,8 @@
 //! where it was created, the size of its stack and how to enlarge it; then the process aborts, as it does when a thread
 //! overflows its stack. For that a handler of SIGSEGV and SIGBUS is installed when the first stack is made: it passes all
 //! other faults on to whoever had the signal before. A handler that is installed later should pass on what isn't its own,
-//! too; otherwise there is no report.
+//! too; otherwise there is no report. Nor is there one in the destructor of a thread-local, where `std` has already taken back
+//! what the handler runs on.
 
 #[cfg(feature = "std")]
 mod default;

@@ -102,6 +102,10 @@ fn find(address: usize) -> Option<Overflow> {
             guard: range.guard.load(Ordering::Relaxed),
             colours: range.colours.load(Ordering::Relaxed),
         };
+        // It may be used again for another range, meanwhile.
+        if range.start.load(Ordering::Acquire) != start {
+            return None;
+        }
         let number = offset.checked_div(geometry.stride)?;
         if offset % geometry.stride >= geometry.guard {
             return None;
@@ -135,7 +139,13 @@ fn report(overflow: &Overflow) {
     // top of it stands still meanwhile, since this is its thread.
     let created: Option<&Location<'_>> = unsafe { Control::creation_on(overflow.base) };
     let _ = match created {
-        Some(location) => write!(text, "\nmixio: the coroutine created at {location} has overflowed its stack"),
+        Some(location) => {
+            // The end of a long path says more than its start.
+            let file = location.file();
+            let file = file.get(file.len().saturating_sub(400)..).unwrap_or(file);
+            let (line, column) = (location.line(), location.column());
+            write!(text, "\nmixio: the coroutine created at {file}:{line}:{column} has overflowed its stack")
+        }
         None => write!(text, "\nmixio: a coroutine has overflowed its stack"),
     };
     let _ = writeln!(

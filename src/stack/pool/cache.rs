@@ -10,16 +10,16 @@ use super::slot::Slot;
 use super::store::Store;
 use crate::stack::{StackError, overflow};
 
-/// How many pools a thread can have caches of, at a time. Two pools with the same index drive each other out.
-pub(super) const POOLS: usize = 4;
+/// How many pools a thread can have caches of, at a time. Two pools with the same index drive each other out. A power of two.
+pub(super) const POOLS: usize = 32;
 
 /// A thread's free stacks of one pool.
 pub(super) struct Cache {
     store: Arc<Store>,
     /// How many there are. Only the owner writes it; others read it for the statistics.
     len: AtomicUsize,
-    /// How many there may be. Only the owner uses it.
-    most: Cell<usize>,
+    /// How many there may be. Only the owner and the store write it.
+    most: AtomicUsize,
     /// The first `len` are free stacks, the one used last at the end.
     slots: UnsafeCell<[MaybeUninit<NonNull<Slot>>; Cache::CAPACITY]>,
 }
@@ -32,7 +32,7 @@ unsafe impl Send for Cache {}
 thread_local! {
     // Needs no destructor, so that reading it is no more than that.
     static CACHES: Caches = const {
-        Caches { caches: [const { Cell::new(ptr::null()) }; POOLS], ended: Cell::new(false) }
+        Caches([const { Cell::new(ptr::null()) }; POOLS])
     };
     /// What `CACHES` points to.
     static OWNED: Owned = const { Owned(RefCell::new([const { None }; POOLS])) };
@@ -43,25 +43,18 @@ impl Caches {
     #[inline(always)]
     fn at(&self, index: usize) -> &Cell<*const Cache> {
         // Masked, so that the bound needn't be checked.
-        &self.caches[index % POOLS]
+        &self.0[index % POOLS]
     }
 }
 
-struct Caches {
-    /// Null, or one that `OWNED` has.
-    caches: [Cell<*const Cache>; POOLS],
-    /// Whether `OWNED` is gone: the thread is about to end, and caches nothing any more.
-    ended: Cell<bool>,
-}
+/// Each null, or one that `OWNED` has.
+struct Caches([Cell<*const Cache>; POOLS]);
 
 struct Owned(RefCell<[Option<Arc<Cache>>; POOLS]>);
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        CACHES.with(|caches| {
-            caches.ended.set(true);
-            caches.caches.iter().for_each(|cache| cache.set(ptr::null()));
-        });
+        CACHES.with(|caches| caches.0.iter().for_each(|cache| cache.set(ptr::null())));
         for cache in self.0.get_mut().iter_mut().filter_map(Option::take) {
             // SAFETY: this is the thread's own, and no longer found by anybody.
             unsafe { cache.give_back(Cache::CAPACITY) };
@@ -77,6 +70,16 @@ impl Cache {
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
+    }
+
+    /// How many there may be.
+    #[inline(always)]
+    pub(super) fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_most(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     /// The stack that was used last.
@@ -104,7 +107,7 @@ impl Cache {
     #[inline(always)]
     unsafe fn push(&self, slot: NonNull<Slot>) -> bool {
         let len = self.len();
-        if len >= self.most.get() {
+        if len >= self.most() {
             return false;
         }
         // SAFETY: only this thread touches the slots, and it does so nowhere else meanwhile.
@@ -162,7 +165,7 @@ fn take_from_store(store: &Arc<Store>) -> Result<NonNull<Slot>, StackError> {
     overflow::prepare_thread();
     let mut spare = [NonNull::dangling(); Cache::CAPACITY / 2];
     let cache = own(store);
-    let room = cache.as_ref().map_or(0, |cache| cache.most.get() / 2);
+    let room = cache.as_ref().map_or(0, |cache| cache.most() / 2);
     let (slot, count) = store.take(&mut spare[..room])?;
     for slot in &spare[..count] {
         // SAFETY: it is this thread's own, and empty: else nobody would have asked the store.
@@ -191,7 +194,7 @@ fn own(store: &Arc<Store>) -> Option<Arc<Cache>> {
             let cache = Arc::new(Cache {
                 store: store.clone(),
                 len: AtomicUsize::new(0),
-                most: Cell::new(0),
+                most: AtomicUsize::new(0),
                 slots: UnsafeCell::new([MaybeUninit::uninit(); Cache::CAPACITY]),
             });
             CACHES.with(|caches| caches.at(store.index).set(Arc::as_ptr(&cache)));
@@ -199,11 +202,14 @@ fn own(store: &Arc<Store>) -> Option<Arc<Cache>> {
         })
         .ok()?;
     if let Some(other) = other {
-        cache.most.set(store.register(&cache));
+        store.register(&cache);
         if let Some(other) = other {
             // SAFETY: it was this thread's own, and nobody finds it any more.
             unsafe { other.give_back(Cache::CAPACITY) };
         }
+    }
+    if cache.most() == 0 {
+        store.share(&cache);
     }
     Some(cache)
 }
@@ -240,14 +246,14 @@ pub(super) unsafe fn give(slot: NonNull<Slot>) {
 unsafe fn give_to_store(slot: NonNull<Slot>, store: *const Store) {
     // SAFETY: the slot is out, so the store is there.
     let is_open = unsafe { &*store }.handles.load(Ordering::Relaxed) > 0;
-    if is_open && !CACHES.with(|caches| caches.ended.get()) {
+    if is_open {
         // SAFETY: the store is there, in an `Arc`.
         unsafe { Arc::increment_strong_count(store) };
         // SAFETY: this takes the reference that has just been made.
         let store = unsafe { Arc::from_raw(store) };
         if let Some(cache) = own(&store) {
             // SAFETY: it is this thread's own.
-            unsafe { cache.give_back(cache.most.get().div_ceil(2)) };
+            unsafe { cache.give_back(cache.most().div_ceil(2)) };
             // SAFETY: as above.
             if unsafe { cache.push(slot) } {
                 return;

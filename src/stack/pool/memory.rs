@@ -4,8 +4,6 @@ use std::ffi::c_void;
 use std::io;
 use std::ptr;
 use std::sync::OnceLock;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What keeps code that runs off the end of a stack from whatever lies below it.
 ///
@@ -85,15 +83,17 @@ const MADV_GUARD_INSTALL: libc::c_int = 102;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn can_install() -> bool {
     let Ok(memory) = Memory::reserve(page_size(), Guards::Installed, false) else { return false };
+    // Not by way of `put`, which has an answer to everything.
     // SAFETY: the page is ours, and nothing is in it.
-    let answer = unsafe { Guards::Installed.put(memory.start, memory.length) };
+    let answer =
+        unsafe { libc::madvise(ptr::with_exposed_provenance_mut(memory.start), memory.length, MADV_GUARD_INSTALL) };
     let page = ptr::with_exposed_provenance_mut::<libc::timespec>(memory.start);
     // Not by way of libc, which may answer this by itself. It takes no file descriptor, of which there may be no more; and
     // valgrind lets it through to the kernel without a look at the page of its own.
     // SAFETY: the page is ours: the kernel writes the time there, or says that it can't.
     let told = unsafe { libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_MONOTONIC, page) };
     let untouchable = told == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT);
-    answer.is_ok() && untouchable
+    answer == 0 && untouchable
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -106,13 +106,15 @@ fn can_install() -> bool {
 pub(super) struct Memory {
     pub(super) start: usize,
     pub(super) length: usize,
+    /// Keeps other such ranges out of the holes in this one.
+    _low: Option<low::Range>,
 }
 
 impl Memory {
     /// Reserves `length` bytes, a multiple of the page size, exposed: a `Stack` speaks of addresses.
     pub(super) fn reserve(length: usize, guards: Guards, huge_pages: bool) -> io::Result<Self> {
         let memory = match guards {
-            Guards::Unmapped => Self::reserve_low(length)?,
+            Guards::Unmapped => low::reserve(length)?,
             _ => Self::map(ptr::null_mut(), length)?,
         };
         memory.advise_pages(huge_pages);
@@ -127,43 +129,7 @@ impl Memory {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        Ok(Memory { start: start.expose_provenance(), length })
-    }
-
-    /// Reserves addresses where the kernel places nothing unasked, so that holes in them stay holes.
-    ///
-    /// Linux fills its address space from the top down; or, in its old layout, from a third (x86-64) or a quarter
-    /// (AArch64) of it up. Both leave what is below that for last.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn reserve_low(length: usize) -> io::Result<Self> {
-        const LOW: usize = 24 << 40;
-        const HIGH: usize = 40 << 40;
-        /// Where the next one is tried.
-        static NEXT: AtomicUsize = AtomicUsize::new(LOW);
-
-        if length > HIGH - LOW {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
-
-        // Something else may be there already: a sanitizer, an allocator with hints of its own.
-        for _ in 0..64 {
-            let hint = NEXT.fetch_add(length, Ordering::Relaxed);
-            if hint + length > HIGH {
-                // What was freed at the start of the range can be used again.
-                NEXT.store(LOW, Ordering::Relaxed);
-                continue;
-            }
-            let memory = Self::map(ptr::without_provenance_mut(hint), length)?;
-            if memory.start >= LOW && memory.start + length <= HIGH {
-                return Ok(memory);
-            }
-        }
-        Err(io::ErrorKind::OutOfMemory.into())
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn reserve_low(_: usize) -> io::Result<Self> {
-        Err(io::ErrorKind::Unsupported.into())
+        Ok(Memory { start: start.expose_provenance(), length, _low: None })
     }
 
     /// Says whether huge pages are welcome. Where they are on by default, one touched byte would take 2 MiB.
@@ -177,10 +143,15 @@ impl Memory {
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn advise_pages(&self, _huge: bool) {}
 
-    /// Gives up the ownership of what is mapped in `start..start + length` to whoever unmaps it piece by piece.
-    pub(super) fn into_parts(self) -> (usize, usize) {
-        let this = std::mem::ManuallyDrop::new(self);
-        (this.start, this.length)
+    /// Unmaps all but these holes, which are not ours any more: somebody may have asked for their very addresses. They are
+    /// pairs of start and length, in ascending order.
+    pub(super) fn unmap_around(mut self, holes: impl Iterator<Item = (usize, usize)>) {
+        for (start, length) in holes {
+            // SAFETY: it is ours, and no longer used.
+            unsafe { unmap(self.start, start - self.start) };
+            self.length -= start + length - self.start;
+            self.start = start + length;
+        }
     }
 }
 
@@ -196,9 +167,81 @@ impl Drop for Memory {
 /// # Safety
 ///
 /// The range is the caller's own, and not used from now on.
-pub(super) unsafe fn unmap(start: usize, length: usize) {
-    // SAFETY: as the caller says. It fails only where it would split a mapping and there are too many: it stays then.
-    unsafe { libc::munmap(ptr::with_exposed_provenance_mut(start), length) };
+unsafe fn unmap(start: usize, length: usize) {
+    if length > 0 {
+        // SAFETY: as the caller says. It fails only where it would split a mapping and there are too many: it stays then.
+        unsafe { libc::munmap(ptr::with_exposed_provenance_mut(start), length) };
+    }
+}
+
+/// Addresses where the kernel places nothing unasked, so that holes in them stay holes.
+///
+/// Linux fills its address space from the top down; or, in its old layout, from a third (x86-64) or a quarter (AArch64) of it
+/// up. Both leave what is below that for last.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod low {
+    use std::io;
+    use std::ptr;
+    use std::sync::{Mutex, PoisonError};
+
+    use super::Memory;
+
+    const LOWEST: usize = 24 << 40;
+    const HIGHEST: usize = 40 << 40;
+
+    /// Starts and ends of all that are reserved, ascending.
+    static RANGES: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+
+    /// One of them, until it is dropped.
+    pub(super) struct Range(usize);
+
+    impl Drop for Range {
+        fn drop(&mut self) {
+            RANGES.lock().unwrap_or_else(PoisonError::into_inner).retain(|(start, _)| *start != self.0);
+        }
+    }
+
+    /// Reserves a range there, outside of all others.
+    pub(super) fn reserve(length: usize) -> io::Result<Memory> {
+        let mut ranges = RANGES.lock().unwrap_or_else(PoisonError::into_inner);
+        ranges.try_reserve(1).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut start = LOWEST;
+        let mut next = 0;
+        // Something else may be there: a sanitizer, an allocator with hints of its own. It is not looked for, but stepped
+        // over, in growing steps.
+        let mut step = length;
+        while let Some(end) = start.checked_add(length).filter(|end| *end <= HIGHEST) {
+            if let Some((other, other_end)) = ranges.get(next)
+                && *other < end
+            {
+                (start, next) = (*other_end, next + 1);
+                continue;
+            }
+            let mut memory = Memory::map(ptr::without_provenance_mut(start), length)?;
+            if memory.start == start {
+                ranges.insert(next, (start, end));
+                memory._low = Some(Range(start));
+                return Ok(memory);
+            }
+            start = start.saturating_add(step);
+            step = step.saturating_mul(2);
+        }
+        Err(io::ErrorKind::OutOfMemory.into())
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod low {
+    use std::io;
+
+    use super::Memory;
+
+    /// There are none.
+    pub(super) enum Range {}
+
+    pub(super) fn reserve(_: usize) -> io::Result<Memory> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Gives the memory in a range back to the operating system. What is in it is lost; the addresses remain.

@@ -15,6 +15,7 @@
 //! share one set of the caches, and a few of them would evict all the others.
 
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 
 use super::memory::page_size;
 use super::store::Store;
@@ -90,12 +91,12 @@ impl Slot {
     /// # Safety
     ///
     /// The slot at `limit` is the store's, has this number and its guard, and is in nobody else's hands.
-    pub(super) unsafe fn write(store: &Store, limit: usize, number: usize) -> NonNull<Slot> {
+    pub(super) unsafe fn write(store: &Arc<Store>, limit: usize, number: usize) -> NonNull<Slot> {
         let base = store.geometry.base(limit, number);
         let slot = ptr::with_exposed_provenance_mut::<Slot>(base);
         // SAFETY: it lies inside the slot, and above what a stack pointer says is usable. It is aligned, since the end
         // of a slot is, and all sizes between are multiples of 32.
-        unsafe { slot.write(Slot { store, limit, guard: store.geometry.guard }) };
+        unsafe { slot.write(Slot { store: Arc::as_ptr(store), limit, guard: store.geometry.guard }) };
         // SAFETY: memory of ours isn't at null.
         unsafe { NonNull::new_unchecked(slot) }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -32,7 +33,8 @@ pub(crate) struct Store {
     pub(super) cached: usize,
     pub(super) geometry: Geometry,
     config: Config,
-    /// How many `StackPool`s there are. Without any it is closed: no stack is taken, and none is cached.
+    /// How many `StackPool`s there are. Without any it is closed: no stack is taken. Those that come back are cached only
+    /// by threads that have a cache of it already.
     pub(super) handles: AtomicUsize,
     inner: Mutex<Inner>,
 }
@@ -55,41 +57,34 @@ unsafe impl Send for Inner {}
 
 /// Slots in one piece of address space.
 struct Region {
-    memory: Memory,
+    memory: ManuallyDrop<Memory>,
     slots: usize,
     /// How many of them have been used: the first ones. The others have no guard yet.
     carved: usize,
     guards: Guards,
     geometry: Geometry,
     /// For as long as a fault there may be an overflow.
-    _watch: Watch,
+    watch: Option<Watch>,
 }
 
 impl Drop for Region {
     fn drop(&mut self) {
-        if self.guards != Guards::Unmapped {
-            return;
-        }
-        // The holes aren't ours any more: somebody may have asked for their very addresses.
-        let memory = std::mem::replace(&mut self.memory, Memory { start: 0, length: 0 });
-        let (start, length) = memory.into_parts();
-        let Geometry { stride, guard, .. } = self.geometry;
-        for number in 0..self.carved {
-            // SAFETY: the region is ours, and no stack in it is in use.
-            unsafe { memory::unmap(start + number * stride + guard, stride - guard) };
-        }
-        let used = self.carved * stride;
-        if used < length {
-            // SAFETY: as above.
-            unsafe { memory::unmap(start + used, length - used) };
+        // First of all: what is mapped there next is not ours.
+        self.watch = None;
+        // SAFETY: it is not used again.
+        let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
+        if self.guards == Guards::Unmapped {
+            let (start, Geometry { stride, guard, .. }) = (memory.start, self.geometry);
+            memory.unmap_around((0..self.carved).map(|number| (start + number * stride, guard)));
         }
     }
 }
 
 impl Store {
     pub(super) fn new(config: Config, index: usize) -> Arc<Self> {
-        // A pool with a bound that isn't large must not have its stacks lie about in the caches of many threads.
-        let cached = (config.most / 16).min(Cache::CAPACITY);
+        // A pool with a bound that isn't large must not have its stacks lie about in the caches of many threads; nor one
+        // of large stacks their memory.
+        let cached = (config.most / 16).min(config.keep / 4).min(Cache::CAPACITY);
         Arc::new(Store {
             index,
             cached,
@@ -125,7 +120,7 @@ impl Store {
         let mut inner = self.lock();
         let slot = match inner.warm.pop_back() {
             Some(slot) => slot,
-            None => self.make(&mut inner)?,
+            None => Self::make(self, &mut inner)?,
         };
         let before = inner.out;
         let mut count = 0;
@@ -146,27 +141,27 @@ impl Store {
 
     /// A free stack with no memory, or one that was never used.
     #[cold]
-    fn make(&self, inner: &mut Inner) -> Result<NonNull<Slot>, StackError> {
+    fn make(this: &Arc<Self>, inner: &mut Inner) -> Result<NonNull<Slot>, StackError> {
         if let Some((limit, number)) = inner.cold.pop() {
             // SAFETY: it is free, and has had a guard since it was first used.
-            return Ok(unsafe { Slot::write(self, limit, number) });
+            return Ok(unsafe { Slot::write(this, limit, number) });
         }
-        let size = self.size();
-        if inner.out + inner.warm.len() >= self.config.most {
-            return Err(StackError::PoolExhausted { slots: self.config.most });
+        let size = this.size();
+        if inner.out + inner.warm.len() >= this.config.most {
+            return Err(StackError::PoolExhausted { slots: this.config.most });
         }
         let exhausted = |source| StackError::Exhausted { size, source };
         if inner.regions.last().is_none_or(|region| region.carved == region.slots) {
-            let region = self.reserve(inner).map_err(exhausted)?;
+            let region = this.reserve(inner).map_err(exhausted)?;
             inner.regions.push(region);
         }
         let Some(region) = inner.regions.last_mut() else { unreachable!("there is one now") };
-        let (number, limit) = (region.carved, region.memory.start + region.carved * self.geometry.stride);
+        let (number, limit) = (region.carved, region.memory.start + region.carved * this.geometry.stride);
         // SAFETY: the slot was never used.
-        unsafe { self.config.guards.put(limit, self.geometry.guard) }.map_err(exhausted)?;
+        unsafe { this.config.guards.put(limit, this.geometry.guard) }.map_err(exhausted)?;
         region.carved += 1;
         // SAFETY: it is nobody's yet, and now it has its guard.
-        Ok(unsafe { Slot::write(self, limit, number) })
+        Ok(unsafe { Slot::write(this, limit, number) })
     }
 
     /// Address space for as many stacks as there are already, or for fewer if there is no more.
@@ -192,9 +187,10 @@ impl Store {
             });
             match memory {
                 Ok(memory) => {
-                    let _watch = overflow::watch(memory.start, memory.length, self.geometry);
+                    let watch = Some(overflow::watch(memory.start, memory.length, self.geometry));
                     let (guards, geometry) = (self.config.guards, self.geometry);
-                    return Ok(Region { memory, slots, carved: 0, guards, geometry, _watch });
+                    let memory = ManuallyDrop::new(memory);
+                    return Ok(Region { memory, slots, carved: 0, guards, geometry, watch });
                 }
                 Err(error) if slots == 1 => return Err(error),
                 Err(_) => slots = slots.div_ceil(2).min(slots - 1),
@@ -209,8 +205,11 @@ impl Store {
     /// They are the store's, came from [`take`](Self::take), and nobody uses them. `this` isn't used again unless the
     /// caller has a reference of its own.
     pub(super) unsafe fn give(this: *const Self, slots: &[NonNull<Slot>]) {
-        // SAFETY: a slot that is out keeps the store; and whoever gives none has a reference of its own.
-        let store = unsafe { &*this };
+        // SAFETY: a slot that is out keeps the store, in an `Arc`; and whoever gives none has a reference of its own.
+        unsafe { Arc::increment_strong_count(this) };
+        // Until the lock is given back, too: by then somebody else may have given the last of the others.
+        // SAFETY: it is the reference that has just been made.
+        let store = unsafe { Arc::from_raw(this) };
         let nothing_is_out = {
             let mut inner = store.lock();
             inner.warm.extend(slots);
@@ -241,14 +240,22 @@ impl Store {
         }
     }
 
-    /// Remembers a thread's cache, for the statistics. Gives how many stacks may be in it: none if there is a bound, and
-    /// so many threads have one that together they may keep half of all for themselves.
-    pub(super) fn register(&self, cache: &Arc<Cache>) -> usize {
+    /// Remembers a thread's cache, for the statistics.
+    pub(super) fn register(&self, cache: &Arc<Cache>) {
         let mut inner = self.lock();
         inner.caches.retain(|cache| cache.strong_count() > 0);
         inner.caches.push(Arc::downgrade(cache));
-        let taken = (inner.caches.len() - 1).saturating_mul(self.cached);
-        if taken + self.cached <= self.config.most / 2 { self.cached } else { 0 }
+    }
+
+    /// Lets a cache have stacks, unless those of other threads have half of all that there may be.
+    pub(super) fn share(&self, cache: &Cache) {
+        // Those that are let go of here give nothing back: their owners have done that.
+        let inner = self.lock();
+        let caches: Vec<_> = inner.caches.iter().filter_map(Weak::upgrade).collect();
+        let shared: usize = caches.iter().map(|cache| cache.most()).sum();
+        if shared + self.cached <= self.config.most / 2 {
+            cache.set_most(self.cached);
+        }
     }
 
     pub(super) fn statistics(&self) -> super::PoolStatistics {
