@@ -510,8 +510,10 @@ where
     // SAFETY: as the caller says; the stack, with the control block, outlives this function.
     let yielder = unsafe { Yielder::of(control) };
     #[cfg(feature = "std")]
-    // SAFETY: the control block lives as long as the stack.
-    panic::note(unsafe { control.as_ref() });
+    if std::thread::panicking() {
+        // SAFETY: the control block lives as long as the stack.
+        panic::note(unsafe { control.as_ref() });
+    }
     // SAFETY: as the caller says.
     let function = unsafe { closure.cast::<F>().read() };
     // SAFETY: as the caller says.

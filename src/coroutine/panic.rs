@@ -20,7 +20,7 @@ cfg_if! {
         }
 
         /// Notes whose panic it is, if the thread is panicking, before a coroutine is entered or thrown into.
-        #[inline(always)]
+        #[cold]
         pub(super) fn note(control: &Control) {
             control.others_panic.set(std::thread::panicking() && !control.unwinding.get());
         }
