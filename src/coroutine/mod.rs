@@ -218,11 +218,23 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     where
         F: FnOnce(&Yielder<Input, Yield>, Input) -> Return,
     {
+        // The stack may come from another thread, and this be one that has no alternate signal stack.
+        #[cfg(feature = "std")]
+        crate::stack::overflow::prepare_thread();
+        let (limit, base) = (stack.limit().get() + stack.guard_size(), stack.base().get());
+        assert!(
+            base.is_multiple_of(STACK_ALIGNMENT) && base - limit >= crate::stack::MIN_STACK_SIZE,
+            "a stack of {} bytes up to {base:#x} breaks the contract of mixio::stack::Stack: at least {} bytes, with \
+             a base aligned to {STACK_ALIGNMENT}",
+            base.wrapping_sub(limit),
+            crate::stack::MIN_STACK_SIZE,
+        );
         // SAFETY: as the caller says.
         unsafe { Self::created_at(Location::caller(), stack, function) }
     }
 
-    /// As [`with_stack_unchecked`](Self::with_stack_unchecked), for a place in the program that isn't the caller's.
+    /// As [`with_stack_unchecked`](Self::with_stack_unchecked), for a place in the program that isn't the caller's, and a
+    /// stack that is known to be as it should, on a thread that has one for signals.
     ///
     /// # Safety
     ///
@@ -235,17 +247,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         /// What the entry function needs below the closure: frames of its own, and those of a small user function.
         const LEAST_FRAMES: usize = 1024;
 
-        // The stack may come from another thread, and this be one that has no alternate signal stack.
-        #[cfg(feature = "std")]
-        crate::stack::overflow::prepare_thread();
         let (limit, base) = (stack.limit().get() + stack.guard_size(), stack.base().get());
-        assert!(
-            base.is_multiple_of(STACK_ALIGNMENT) && base - limit >= crate::stack::MIN_STACK_SIZE,
-            "a stack of {} bytes up to {base:#x} breaks the contract of mixio::stack::Stack: at least {} bytes, with \
-             a base aligned to {STACK_ALIGNMENT}",
-            base.wrapping_sub(limit),
-            crate::stack::MIN_STACK_SIZE,
-        );
         // Below the control block; the alignment of the closure may be larger than the stack's.
         let closure = (base - size_of::<Control>())
             .checked_sub(size_of::<F>())

@@ -162,7 +162,6 @@ pub(super) fn take_cached(store: &Arc<Store>) -> Option<NonNull<Slot>> {
 #[cold]
 #[inline(never)]
 fn take_from_store(store: &Arc<Store>) -> Result<NonNull<Slot>, StackError> {
-    overflow::prepare_thread();
     let mut spare = [NonNull::dangling(); Cache::CAPACITY / 2];
     let cache = own(store);
     let room = cache.as_ref().map_or(0, |cache| cache.most() / 2);
@@ -177,7 +176,10 @@ fn take_from_store(store: &Arc<Store>) -> Result<NonNull<Slot>, StackError> {
 
 /// This thread's cache of the pool, which takes the place of another one's if need be. None if the thread is about to end,
 /// or if the pool's stacks aren't cached.
+///
+/// A thread that has one is prepared for an overflow, however its stacks came there.
 fn own(store: &Arc<Store>) -> Option<Arc<Cache>> {
+    overflow::prepare_thread();
     if store.cached == 0 {
         return None;
     }
