@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use mixio::stack::{DefaultStack, MIN_STACK_SIZE, Stack, UnguardedStack};
 use mixio::{Coroutine, CoroutineResult, Yielder, on_stack};
-use support::{Drops, Log, message_of, on_drop, panic_of};
+use support::{Drops, Log, deep, message_of, on_drop, panic_of};
 
 fn stack() -> DefaultStack {
     DefaultStack::new(256 << 10).unwrap()
@@ -17,14 +17,6 @@ fn stack() -> DefaultStack {
 fn here() -> usize {
     let local = 0u8;
     black_box(std::ptr::from_ref(&local)).addr()
-}
-
-/// Needs about `depth` times 1 KiB of stack, in any build.
-#[inline(never)]
-fn deep(depth: u32) -> u32 {
-    let room = black_box([depth; 256]);
-    let below = if depth == 0 { 0 } else { deep(depth - 1) };
-    below + u32::from(room[depth as usize % 256] == depth)
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub fn try_wait<F: IntoFuture>(future: F) -> Result<F::Output, WaitError> {
         }
         if let Some(yielder) = running::yielder_in(polled_in) {
             // SAFETY: it is that of the coroutine on top of which we run.
-            unsafe { yielder.as_ref() }.suspend_unnoted(());
+            unsafe { yielder.as_ref() }.switch(());
         } else if let Some(outcome) = cannot_just_suspend(polled_in, future.as_mut()) {
             return outcome;
         }
@@ -114,7 +114,7 @@ fn cannot_just_suspend<F: Future>(polled_in: u64, future: Pin<&mut F>) -> Option
     // waker that the executor has forgotten: it is polled again at once, with the new one.
     if polled_in == running::number() {
         // SAFETY: it is that of the coroutine on top of which we run.
-        unsafe { yielder.as_ref() }.suspend_unnoted(());
+        unsafe { yielder.as_ref() }.switch(());
     }
     None
 }

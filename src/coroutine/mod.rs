@@ -4,6 +4,7 @@
 //! and meaning are those of the crate corosensei, so that a user of it moves by changing an import; but its trap handlers
 //! have no counterpart here.
 
+mod creation;
 mod on_stack;
 mod panic;
 mod scoped;
@@ -233,50 +234,6 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         unsafe { Self::created_at(Location::caller(), stack, function) }
     }
 
-    /// As [`with_stack_unchecked`](Self::with_stack_unchecked), for a place in the program that isn't the caller's, and a
-    /// stack that is known to be as it should, on a thread that has one for signals.
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    #[inline]
-    pub(crate) unsafe fn created_at<F>(created: &'static Location<'static>, stack: S, function: F) -> Self
-    where
-        F: FnOnce(&Yielder<Input, Yield>, Input) -> Return,
-    {
-        /// What the entry function needs below the closure: frames of its own, and those of a small user function.
-        const LEAST_FRAMES: usize = 1024;
-
-        let (limit, base) = (stack.limit().get() + stack.guard_size(), stack.base().get());
-        // Below the control block; the alignment of the closure may be larger than the stack's.
-        let closure = (base - size_of::<Control>())
-            .checked_sub(size_of::<F>())
-            .map(|address| address & !(align_of::<F>().max(STACK_ALIGNMENT) - 1))
-            // Of most it is known to the compiler that they fit.
-            .filter(|address| {
-                size_of::<F>() + align_of::<F>() + size_of::<Control>() + LEAST_FRAMES <= crate::stack::MIN_STACK_SIZE
-                    || *address >= limit + LEAST_FRAMES
-            });
-        let Some(closure) = closure else {
-            panic!(
-                "the coroutine's closure captures {} bytes, too many for a stack of {} bytes: box some of them, or \
-                 use a larger stack",
-                size_of::<F>(),
-                base - limit
-            )
-        };
-        let base = core::ptr::with_exposed_provenance_mut::<c_void>(base);
-        let closure = base.with_addr(closure);
-        // SAFETY: it is aligned for an F, and lies inside the stack, which is ours.
-        unsafe { closure.cast::<F>().write(function) };
-        // SAFETY: called at most once, with `closure`, if the entry function hasn't taken it.
-        let drop_closure = |closure: *mut c_void| unsafe { closure.cast::<F>().drop_in_place() };
-        let entry = enter::<Input, Yield, Return, F>;
-        // SAFETY: both are aligned to STACK_ALIGNMENT, and below each is enough memory, as checked.
-        let (fresh, address) = unsafe { arch::prepare(base, closure, entry, closure, drop_closure, created) };
-        Coroutine { suspended: Some(fresh), address, stack: ManuallyDrop::new(stack), marker: PhantomData }
-    }
-
     /// Runs the coroutine until it suspends itself or returns.
     ///
     /// The first call starts the function with `input`; each later one makes the
@@ -498,44 +455,6 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         // SAFETY: `prepare` has put it there.
         self.suspended.is_none() && unsafe { self.control().as_ref() }.has_frames()
     }
-}
-
-/// Where a coroutine's stack begins: the function that its first resumption enters.
-///
-/// # Safety
-///
-/// `closure` leads to an `F` that is taken only here, `word` to an `Input`; `control` is the running coroutine's.
-unsafe extern "C" fn enter<Input, Yield, Return, F>(word: Word, control: NonNull<Control>, closure: *mut c_void) -> !
-where
-    F: FnOnce(&Yielder<Input, Yield>, Input) -> Return,
-{
-    // SAFETY: as the caller says; the stack, with the control block, outlives this function.
-    let yielder = unsafe { Yielder::of(control) };
-    #[cfg(feature = "std")]
-    if std::thread::panicking() {
-        // SAFETY: the control block lives as long as the stack.
-        panic::note(unsafe { control.as_ref() });
-    }
-    // SAFETY: as the caller says.
-    let function = unsafe { closure.cast::<F>().read() };
-    // SAFETY: as the caller says.
-    let input = unsafe { decode::<Input>(word) };
-    let (word, status);
-    let (mut value, mut payload);
-    match panic::catch(|| function(yielder, input)) {
-        Ok(returned) => {
-            value = ManuallyDrop::new(returned);
-            // SAFETY: it is not used again.
-            (word, status) = (unsafe { encode(&mut value) }, Status::RETURNED);
-        }
-        Err(panic) => {
-            payload = ManuallyDrop::new(panic);
-            // SAFETY: it is not used again.
-            (word, status) = (unsafe { encode(&mut payload) }, Status::PANICKED);
-        }
-    }
-    // SAFETY: we are the coroutine, and what is left on its stack are the value or payload, which the resumer takes.
-    unsafe { arch::finish(control, word, status) }
 }
 
 // Not a method: a coroutine whose address nobody takes can live in registers.

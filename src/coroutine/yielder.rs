@@ -71,14 +71,6 @@ impl<Input, Yield> Yielder<Input, Yield> {
         self.switch(value)
     }
 
-    /// As `suspend`, for whoever never unwinds the coroutine while the thread is panicking, and so needn't know whether
-    /// that is the coroutine's own panic.
-    #[cfg(feature = "std")]
-    #[inline(always)]
-    pub(crate) fn suspend_unnoted(&self, value: Yield) -> Input {
-        self.switch(value)
-    }
-
     /// Suspends while the thread is panicking. If that isn't known to be somebody else's panic then it is the coroutine's
     /// own, and this a destructor, from which no other panic may come.
     #[cfg(feature = "std")]
@@ -91,8 +83,10 @@ impl<Input, Yield> Yielder<Input, Yield> {
         input
     }
 
+    /// As `suspend`, for whoever never unwinds the coroutine while the thread is panicking, and so needn't know whether
+    /// that is the coroutine's own panic.
     #[inline(always)]
-    fn switch(&self, value: Yield) -> Input {
+    pub(crate) fn switch(&self, value: Yield) -> Input {
         let mut value = ManuallyDrop::new(value);
         // SAFETY: the value is not used again.
         let word = unsafe { encode(&mut value) };

@@ -39,7 +39,7 @@ impl DefaultStack {
     #[inline(always)]
     pub fn new(size: usize) -> Result<Self, StackError> {
         match StackPool::global_up_to(size) {
-            Some(pool) if size > 0 => pool?.get().map(DefaultStack),
+            Some(pool) if size > 0 => pool.get().map(DefaultStack),
             _ => Self::alone(size),
         }
     }

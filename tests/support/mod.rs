@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::env;
+use std::hint::black_box;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -107,6 +108,14 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
             function();
         }
     }
+}
+
+/// Needs about `depth` times 1 KiB of stack, in any build.
+#[inline(never)]
+pub(crate) fn deep(depth: u32) -> u32 {
+    let room = black_box([depth; 256]);
+    let below = if depth == 0 { 0 } else { deep(depth - 1) };
+    below + u32::from(room[depth as usize % 256] == depth)
 }
 
 /// Two stacks side by side in memory: the first lies above the second. The memory is never freed.

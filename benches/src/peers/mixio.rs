@@ -2,17 +2,26 @@ use std::future::Future;
 use std::sync::OnceLock;
 
 use mixio::Coroutine;
-use mixio::stack::{DefaultStack, Guards, PooledStack, StackPool};
+use mixio::stack::{DefaultStack, Guards, PooledStack, Stack, StackPool};
 
 use super::{Body, Bridge, Peer};
 
-/// mixio as it comes.
-pub struct Mixio(Coroutine<usize, usize, usize>);
+/// Where mixio's coroutines get their stacks.
+pub trait Stacks: 'static {
+    /// What they get.
+    type Stack: Stack + 'static;
 
-impl Peer for Mixio {
+    /// One.
+    fn get() -> Self::Stack;
+}
+
+/// mixio on such stacks.
+pub struct On<S: Stacks>(Coroutine<usize, usize, usize, S::Stack>);
+
+impl<S: Stacks> Peer for On<S> {
     #[inline(always)]
     fn new<B: Body>() -> Self {
-        Mixio(Coroutine::new(|yielder, value| B::run(value, |value| yielder.suspend(value))))
+        On(Coroutine::with_stack(S::get(), |yielder, value| B::run(value, |value| yielder.suspend(value))))
     }
 
     #[inline(always)]
@@ -25,6 +34,59 @@ impl Peer for Mixio {
         self.0.resume(value).as_return().expect("it returns")
     }
 }
+
+/// Those that `Coroutine::new` takes.
+pub struct AsItComes;
+
+impl Stacks for AsItComes {
+    type Stack = DefaultStack;
+
+    #[inline(always)]
+    fn get() -> DefaultStack {
+        DefaultStack::default()
+    }
+}
+
+/// mixio as it comes.
+pub type Mixio = On<AsItComes>;
+
+/// The stack of a [`MixioSmall`], in bytes.
+pub const SMALL: usize = 16 << 10;
+
+/// Small ones.
+pub struct Small;
+
+impl Stacks for Small {
+    type Stack = DefaultStack;
+
+    #[inline(always)]
+    fn get() -> DefaultStack {
+        DefaultStack::new(SMALL).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+/// mixio on small stacks.
+pub type MixioSmall = On<Small>;
+
+/// Stacks as on a kernel without `MADV_GUARD_INSTALL`: each is a mapping of its own, between two holes; or else it is two
+/// mappings.
+pub struct Fallback<const UNMAPPED: bool>;
+
+impl<const UNMAPPED: bool> Stacks for Fallback<UNMAPPED> {
+    type Stack = PooledStack;
+
+    fn get() -> PooledStack {
+        static POOLS: [OnceLock<StackPool>; 2] = [const { OnceLock::new() }; 2];
+        let pool = POOLS[usize::from(UNMAPPED)].get_or_init(|| {
+            let guards = if UNMAPPED { Guards::Unmapped } else { Guards::Protected };
+            StackPool::builder().guards(guards).build().expect("this system has them")
+        });
+        pool.get().unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+/// mixio on such stacks.
+pub type MixioFallback<const UNMAPPED: bool> = On<Fallback<UNMAPPED>>;
 
 impl Bridge for Mixio {
     #[inline(always)]
@@ -35,56 +97,5 @@ impl Bridge for Mixio {
     #[inline(always)]
     fn wait<F: Future>(future: F) -> F::Output {
         mixio::wait(future)
-    }
-}
-
-/// mixio as on a kernel without `MADV_GUARD_INSTALL`: each stack is a mapping of its own, between two holes; or else it is
-/// two mappings.
-pub struct MixioFallback<const UNMAPPED: bool>(Coroutine<usize, usize, usize, PooledStack>);
-
-impl<const UNMAPPED: bool> Peer for MixioFallback<UNMAPPED> {
-    #[inline(always)]
-    fn new<B: Body>() -> Self {
-        static POOLS: [OnceLock<StackPool>; 2] = [const { OnceLock::new() }; 2];
-        let pool = POOLS[usize::from(UNMAPPED)].get_or_init(|| {
-            let guards = if UNMAPPED { Guards::Unmapped } else { Guards::Protected };
-            StackPool::builder().guards(guards).build().expect("this system has them")
-        });
-        let stack = pool.get().unwrap_or_else(|error| panic!("{error}"));
-        MixioFallback(Coroutine::with_stack(stack, |yielder, value| B::run(value, |value| yielder.suspend(value))))
-    }
-
-    #[inline(always)]
-    fn resume(&mut self, value: usize) -> usize {
-        self.0.resume(value).as_yield().expect("it suspends")
-    }
-
-    #[inline(always)]
-    fn finish(&mut self, value: usize) -> usize {
-        self.0.resume(value).as_return().expect("it returns")
-    }
-}
-
-/// The stack of a [`MixioSmall`], in bytes.
-pub const SMALL: usize = 16 << 10;
-
-/// mixio on small stacks.
-pub struct MixioSmall(Coroutine<usize, usize, usize, DefaultStack>);
-
-impl Peer for MixioSmall {
-    #[inline(always)]
-    fn new<B: Body>() -> Self {
-        let stack = DefaultStack::new(SMALL).unwrap_or_else(|error| panic!("{error}"));
-        MixioSmall(Coroutine::with_stack(stack, |yielder, value| B::run(value, |value| yielder.suspend(value))))
-    }
-
-    #[inline(always)]
-    fn resume(&mut self, value: usize) -> usize {
-        self.0.resume(value).as_yield().expect("it suspends")
-    }
-
-    #[inline(always)]
-    fn finish(&mut self, value: usize) -> usize {
-        self.0.resume(value).as_return().expect("it returns")
     }
 }

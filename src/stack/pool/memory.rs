@@ -214,7 +214,7 @@ mod low {
             if let Some((other, other_end)) = ranges.get(next)
                 && *other < end
             {
-                (start, next) = (*other_end, next + 1);
+                (start, next) = (start.max(*other_end), next + 1);
                 continue;
             }
             let mut memory = Memory::map(ptr::without_provenance_mut(start), length)?;

@@ -31,9 +31,9 @@ const GLOBALS: usize = 15;
 /// system call, and mostly no lock, since each thread keeps up to 64 for itself. Where the kernel has
 /// [`Guards::Installed`] a million stacks take a handful of mappings.
 ///
-/// [`DefaultStack`](super::DefaultStack) comes from such pools already: one of your own is for other guards, for a bound, or for statistics
-/// of its own. A clone is another handle of the same pool. Stacks may outlive all handles: the memory is unmapped when the
-/// last of them is dropped, but for what other threads keep for themselves until they end.
+/// A [`DefaultStack`](super::DefaultStack) comes from such pools already: one of your own is for other guards, for a bound,
+/// or for statistics of its own. A clone is another handle of the same pool. Stacks may outlive all handles: the memory is
+/// unmapped when the last of them is dropped, but for what other threads keep for themselves until they end.
 ///
 /// # Example
 ///
@@ -78,31 +78,28 @@ impl StackPool {
     /// [`StackError::TooSmall`] for zero, and [`StackError::TooLarge`] for more than 64 MiB: larger stacks are mapped one
     /// by one.
     pub fn global(size: usize) -> Result<&'static Self, StackError> {
-        match Self::global_up_to(size) {
-            _ if size == 0 => Err(StackError::TooSmall { size }),
-            Some(pool) => pool,
-            None => Err(StackError::TooLarge { size }),
+        if size == 0 {
+            return Err(StackError::TooSmall { size });
         }
+        Self::global_up_to(size).ok_or(StackError::TooLarge { size })
     }
 
     /// That pool, unless the size is too large for one.
     #[inline(always)]
-    pub(super) fn global_up_to(size: usize) -> Option<Result<&'static Self, StackError>> {
+    pub(super) fn global_up_to(size: usize) -> Option<&'static Self> {
         /// Makes it.
         #[cold]
-        fn make(place: &'static OnceLock<StackPool>, size: usize) -> Result<&'static StackPool, StackError> {
+        fn make(place: &'static OnceLock<StackPool>, size: usize) -> &'static StackPool {
             let size = size.max(LEAST_GLOBAL).next_power_of_two();
             // None shares its caches with any other.
             let index = (size.trailing_zeros() - LEAST_GLOBAL.trailing_zeros()) as usize;
-            let pool = StackPool::builder().stack_size(size).build_with_index(index)?;
-            Ok(place.get_or_init(|| pool))
+            let pool = StackPool::builder().stack_size(size).build_with_index(index);
+            // Sizes like these are neither too small nor too large, and no guards are asked for.
+            place.get_or_init(|| pool.unwrap_or_else(|error| unreachable!("{error}")))
         }
 
         let place = Self::global_place(size)?;
-        Some(match place.get() {
-            Some(pool) => Ok(pool),
-            None => make(place, size),
-        })
+        Some(place.get().unwrap_or_else(|| make(place, size)))
     }
 
     /// Where that pool is once it is made.
@@ -125,8 +122,8 @@ impl StackPool {
     ///
     /// # Errors
     ///
-    /// [`StackError::PoolExhausted`] if as many as the pool may have are in use, or kept by other threads, and [`StackError::Exhausted`] if the
-    /// operating system has no more for this process.
+    /// [`StackError::PoolExhausted`] if as many as the pool may have are in use, or kept by other threads, and
+    /// [`StackError::Exhausted`] if the operating system has no more for this process.
     #[inline(always)]
     pub fn get(&self) -> Result<PooledStack, StackError> {
         Ok(PooledStack(cache::take(&self.store)?))
@@ -134,12 +131,12 @@ impl StackPool {
 
     /// How many bytes code on one of its stacks can use, at least, guard not included.
     pub fn stack_size(&self) -> usize {
-        self.store.size()
+        self.store.config.geometry.size()
     }
 
     /// How its stacks are guarded.
     pub fn guards(&self) -> Guards {
-        self.store.config().guards
+        self.store.config.guards
     }
 
     /// What there is of it at the moment. The bytes in memory are counted page by page: this isn't for hot paths.

@@ -52,26 +52,22 @@ pub(crate) struct Geometry {
 impl Geometry {
     /// For at least `size` usable bytes, after the guard and whatever a colour takes.
     pub(super) fn new(size: usize, guard_size: usize, colours: usize) -> Result<Self, StackError> {
+        if size == 0 {
+            return Err(StackError::TooSmall { size });
+        }
         let page = page_size();
         // More would lead into the next page.
         let colours = colours.clamp(1, (page - size_of::<Slot>()) / LINE);
-        let too_large = StackError::TooLarge { size };
-        let whole_pages = |bytes: usize| bytes.checked_next_multiple_of(page);
-        let guard = whole_pages(guard_size.max(1)).ok_or(too_large);
-        let (Ok(guard), false) = (guard, size == 0) else {
-            return Err(if size == 0 { StackError::TooSmall { size } } else { StackError::TooLarge { size } });
-        };
-        let stride = size
-            .max(MIN_STACK_SIZE)
-            .checked_add(size_of::<Slot>() + (colours - 1) * LINE)
-            .and_then(whole_pages)
-            .and_then(|usable| usable.checked_add(guard))
+        let geometry = || {
+            let guard = guard_size.max(1).checked_next_multiple_of(page)?;
+            let usable = size.max(MIN_STACK_SIZE).checked_add(size_of::<Slot>() + (colours - 1) * LINE)?;
+            let stride = usable.checked_next_multiple_of(page)?.checked_add(guard)?;
             // An odd number of pages: an even one would leave half of the sets of the TLB unused, or more.
-            .and_then(|stride| if (stride / page).is_multiple_of(2) { stride.checked_add(page) } else { Some(stride) })
+            let stride = if (stride / page).is_multiple_of(2) { stride.checked_add(page)? } else { stride };
             // No allocation is larger.
-            .filter(|stride| isize::try_from(*stride).is_ok())
-            .ok_or(StackError::TooLarge { size })?;
-        Ok(Geometry { stride, guard, colours })
+            isize::try_from(stride).is_ok().then_some(Geometry { stride, guard, colours })
+        };
+        geometry().ok_or(StackError::TooLarge { size })
     }
 
     /// The base of the slot with this number that starts at `limit`.
@@ -92,11 +88,11 @@ impl Slot {
     ///
     /// The slot at `limit` is the store's, has this number and its guard, and is in nobody else's hands.
     pub(super) unsafe fn write(store: &Arc<Store>, limit: usize, number: usize) -> NonNull<Slot> {
-        let base = store.geometry.base(limit, number);
+        let base = store.config.geometry.base(limit, number);
         let slot = ptr::with_exposed_provenance_mut::<Slot>(base);
         // SAFETY: it lies inside the slot, and above what a stack pointer says is usable. It is aligned, since the end
         // of a slot is, and all sizes between are multiples of 32.
-        unsafe { slot.write(Slot { store: Arc::as_ptr(store), limit, guard: store.geometry.guard }) };
+        unsafe { slot.write(Slot { store: Arc::as_ptr(store), limit, guard: store.config.geometry.guard }) };
         // SAFETY: memory of ours isn't at null.
         unsafe { NonNull::new_unchecked(slot) }
     }

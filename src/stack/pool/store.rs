@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -31,8 +30,7 @@ pub(crate) struct Store {
     pub(super) index: usize,
     /// How many stacks a thread may keep in its cache.
     pub(super) cached: usize,
-    pub(super) geometry: Geometry,
-    config: Config,
+    pub(super) config: Config,
     /// How many `StackPool`s there are. Without any it is closed: no stack is taken. Those that come back are cached only
     /// by threads that have a cache of it already.
     pub(super) handles: AtomicUsize,
@@ -57,27 +55,12 @@ unsafe impl Send for Inner {}
 
 /// Slots in one piece of address space.
 struct Region {
-    memory: ManuallyDrop<Memory>,
+    /// For as long as a fault there may be an overflow: given up first, since what is mapped there next is not ours.
+    _watch: Watch,
+    memory: Memory,
     slots: usize,
     /// How many of them have been used: the first ones. The others have no guard yet.
     carved: usize,
-    guards: Guards,
-    geometry: Geometry,
-    /// For as long as a fault there may be an overflow.
-    watch: Option<Watch>,
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        // First of all: what is mapped there next is not ours.
-        self.watch = None;
-        // SAFETY: it is not used again.
-        let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
-        if self.guards == Guards::Unmapped {
-            let (start, Geometry { stride, guard, .. }) = (memory.start, self.geometry);
-            memory.unmap_around((0..self.carved).map(|number| (start + number * stride, guard)));
-        }
-    }
 }
 
 impl Store {
@@ -88,7 +71,6 @@ impl Store {
         Arc::new(Store {
             index,
             cached,
-            geometry: config.geometry,
             config,
             handles: AtomicUsize::new(1),
             inner: Mutex::new(Inner {
@@ -101,15 +83,6 @@ impl Store {
         })
     }
 
-    pub(super) fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// How many bytes of each stack can be used.
-    pub(super) fn size(&self) -> usize {
-        self.geometry.size()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing panics while it is locked.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -120,7 +93,7 @@ impl Store {
         let mut inner = self.lock();
         let slot = match inner.warm.pop_back() {
             Some(slot) => slot,
-            None => Self::make(self, &mut inner)?,
+            None => self.make(&mut inner)?,
         };
         let before = inner.out;
         let mut count = 0;
@@ -141,27 +114,27 @@ impl Store {
 
     /// A free stack with no memory, or one that was never used.
     #[cold]
-    fn make(this: &Arc<Self>, inner: &mut Inner) -> Result<NonNull<Slot>, StackError> {
+    fn make(self: &Arc<Self>, inner: &mut Inner) -> Result<NonNull<Slot>, StackError> {
         if let Some((limit, number)) = inner.cold.pop() {
             // SAFETY: it is free, and has had a guard since it was first used.
-            return Ok(unsafe { Slot::write(this, limit, number) });
+            return Ok(unsafe { Slot::write(self, limit, number) });
         }
-        let size = this.size();
-        if inner.out + inner.warm.len() >= this.config.most {
-            return Err(StackError::PoolExhausted { slots: this.config.most });
+        let Geometry { stride, guard, .. } = self.config.geometry;
+        if inner.out + inner.warm.len() >= self.config.most {
+            return Err(StackError::PoolExhausted { slots: self.config.most });
         }
-        let exhausted = |source| StackError::Exhausted { size, source };
+        let exhausted = |source| StackError::Exhausted { size: self.config.geometry.size(), source };
         if inner.regions.last().is_none_or(|region| region.carved == region.slots) {
-            let region = this.reserve(inner).map_err(exhausted)?;
+            let region = self.reserve(inner).map_err(exhausted)?;
             inner.regions.push(region);
         }
         let Some(region) = inner.regions.last_mut() else { unreachable!("there is one now") };
-        let (number, limit) = (region.carved, region.memory.start + region.carved * this.geometry.stride);
+        let (number, limit) = (region.carved, region.memory.start + region.carved * stride);
         // SAFETY: the slot was never used.
-        unsafe { this.config.guards.put(limit, this.geometry.guard) }.map_err(exhausted)?;
+        unsafe { self.config.guards.put(limit, guard) }.map_err(exhausted)?;
         region.carved += 1;
         // SAFETY: it is nobody's yet, and now it has its guard.
-        Ok(unsafe { Slot::write(this, limit, number) })
+        Ok(unsafe { Slot::write(self, limit, number) })
     }
 
     /// Address space for as many stacks as there are already, or for fewer if there is no more.
@@ -170,7 +143,7 @@ impl Store {
         const LEAST: usize = 4 << 20;
         const MOST: usize = 4 << 30;
 
-        let stride = self.geometry.stride;
+        let stride = self.config.geometry.stride;
         let there_are: usize = inner.regions.iter().map(|region| region.slots).sum();
         let mut slots =
             there_are.clamp(LEAST.div_ceil(stride), (MOST / stride).max(1)).min(self.config.most - there_are);
@@ -187,10 +160,8 @@ impl Store {
             });
             match memory {
                 Ok(memory) => {
-                    let watch = Some(overflow::watch(memory.start, memory.length, self.geometry));
-                    let (guards, geometry) = (self.config.guards, self.geometry);
-                    let memory = ManuallyDrop::new(memory);
-                    return Ok(Region { memory, slots, carved: 0, guards, geometry, watch });
+                    let _watch = overflow::watch(memory.start, memory.length, self.config.geometry);
+                    return Ok(Region { _watch, memory, slots, carved: 0 });
                 }
                 Err(error) if slots == 1 => return Err(error),
                 Err(_) => slots = slots.div_ceil(2).min(slots - 1),
@@ -261,8 +232,8 @@ impl Store {
     pub(super) fn statistics(&self) -> super::PoolStatistics {
         let inner = self.lock();
         let in_caches: usize = inner.caches.iter().filter_map(Weak::upgrade).map(|cache| cache.len()).sum();
-        let (stride, guard) = (self.geometry.stride, self.geometry.guard);
-        let resident = |region: &Region| match region.guards {
+        let Geometry { stride, guard, .. } = self.config.geometry;
+        let resident = |region: &Region| match self.config.guards {
             Guards::Unmapped => (0..region.carved)
                 .map(|number| memory::resident(region.memory.start + number * stride + guard, stride - guard))
                 .sum(),
@@ -273,6 +244,21 @@ impl Store {
             cached: inner.warm.len() + inner.cold.len() + in_caches,
             reserved_bytes: inner.regions.iter().map(|region| region.memory.length).sum(),
             resident_bytes: inner.regions.iter().map(resident).sum(),
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.config.guards != Guards::Unmapped {
+            return;
+        }
+        let Geometry { stride, guard, .. } = self.config.geometry;
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for Region { _watch, memory, carved, .. } in inner.regions.drain(..) {
+            drop(_watch);
+            let start = memory.start;
+            memory.unmap_around((0..carved).map(|number| (start + number * stride, guard)));
         }
     }
 }
