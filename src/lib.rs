@@ -95,6 +95,10 @@
 //! one that is dropped leaks its stack.
 #![cfg_attr(not(feature = "std"), no_std)]
 
+// For what the unit tests share with the integration tests, which are crates of their own.
+#[cfg(test)]
+extern crate self as mixio;
+
 mod arch;
 #[cfg(feature = "std")]
 mod bridge;

@@ -14,7 +14,7 @@ use super::hooks::Hooks;
 use super::outside;
 use super::running::{self, BridgeYielder, Place};
 use super::task::{Task, TaskSlot};
-use crate::coroutine::set_aside;
+use crate::coroutine::set_aside::set_aside;
 use crate::inspect::Record;
 
 /// Gives the value of a future, to a plain function.
@@ -149,7 +149,7 @@ unsafe fn suspend_watched(yielder: NonNull<BridgeYielder>, caller: &'static Loca
     // SAFETY: as the caller says.
     let yielder = unsafe { yielder.as_ref() };
     // What panics there are under way here are not the neighbours' business.
-    let panics = set_aside::set_aside();
+    let panics = set_aside();
     yielder.set_unwinding(!panics.is_none());
     yielder.switch(());
     yielder.set_unwinding(false);
