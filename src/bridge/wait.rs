@@ -19,7 +19,7 @@ use crate::inspect::Record;
 
 /// Gives the value of a future, to a plain function.
 ///
-/// Inside [`as_async`](crate::as_async) the function is suspended while the future is pending, with all that has
+/// Inside [`as_async`](fn@crate::as_async) the function is suspended while the future is pending, with all that has
 /// called it, and the thread goes on with other work. A future that is ready at once costs no switch. Outside of any
 /// coroutine the thread is parked until the future is ready, as by any `block_on`.
 ///
@@ -187,7 +187,7 @@ fn cannot_wait(error: WaitError) -> ! {
     panic!("cannot wait: {error}")
 }
 
-/// Whether this runs inside [`as_async`](crate::as_async), so that [`wait`] would suspend rather than park the thread.
+/// Whether this runs inside [`as_async`](fn@crate::as_async), so that [`wait`] would suspend rather than park the thread.
 ///
 /// ```
 /// use mixio::{as_async, in_coroutine};
