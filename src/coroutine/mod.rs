@@ -4,6 +4,8 @@
 //! and meaning are those of the crate corosensei, so that a user of it moves by changing an import; but its trap handlers
 //! have no counterpart here.
 
+#[cfg(feature = "std")]
+pub(crate) mod backtrace;
 mod creation;
 mod on_stack;
 mod panic;
