@@ -444,12 +444,6 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         self.control().cast()
     }
 
-    /// Its stack pointer, of one that is suspended.
-    #[cfg(feature = "std")]
-    pub(crate) fn suspended_at(&self) -> Option<NonNull<c_void>> {
-        self.suspended
-    }
-
     /// The control block, which lives as long as the stack.
     #[inline(always)]
     fn control(&self) -> NonNull<Control> {
