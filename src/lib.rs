@@ -35,6 +35,7 @@
 //! | layer | what is there |
 //! | --- | --- |
 //! | the bridge | [`as_async`], [`wait`] (a method too, by [`FutureExt`]), [`try_wait`], [`in_coroutine`] (feature `std`) |
+//! | on the bridge | [`wait_iter`] and [`as_stream`]: streams and iterators (feature `stream`); [`resource`]: a guard whose drop waits; [`io::Waiting`]: `std::io` over asynchronous I/O (features `tokio-io`, `futures-io`) |
 //! | coroutines | [`Coroutine`], [`ScopedCoroutine`], [`Yielder`], [`on_stack`] |
 //! | stacks | [`stack`]: the trait [`Stack`](stack::Stack), a [pool](stack::StackPool) of guarded ones, memory that you bring; overflows are [reported](stack#overflow) |
 //! | `arch/` | the assembly, a file per architecture |
@@ -83,17 +84,34 @@
 //! | feature | default | what it brings |
 //! | --- | --- | --- |
 //! | `std` | yes | the bridge, [`DefaultStack`](stack::DefaultStack) and its pools, panics that cross a switch, unwinding |
+//! | `stream` | | [`wait_iter`], [`as_stream`] |
+//! | `tokio-io` | | [`io::Waiting`] over tokio's traits; nothing of its runtime |
+//! | `futures-io` | | [`io::Waiting`] over the traits of futures and smol |
 //!
 //! Without `std` there are coroutines on stacks that you bring. A panic that reaches the root of one aborts; a suspended
 //! one that is dropped leaks its stack.
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(all(feature = "futures-io", feature = "stream", feature = "tokio-io")),
+    allow(rustdoc::broken_intra_doc_links, reason = "the page tells of what other features bring")
+)]
 
 mod arch;
 #[cfg(feature = "std")]
 mod bridge;
 mod coroutine;
+#[cfg(any(feature = "futures-io", feature = "tokio-io"))]
+pub mod io;
+#[cfg(feature = "stream")]
+mod iter;
+#[cfg(feature = "std")]
+mod resource;
 pub mod stack;
 
 #[cfg(feature = "std")]
 pub use bridge::{AsAsync, FutureExt, WaitError, as_async, in_coroutine, try_wait, wait};
 pub use coroutine::{Coroutine, CoroutineResult, ScopedCoroutine, ScopedCoroutineRef, Yielder, on_stack};
+#[cfg(feature = "stream")]
+pub use iter::{AsStream, StreamYielder, WaitIter, as_stream, wait_iter};
+#[cfg(feature = "std")]
+pub use resource::{Resource, resource, try_resource};
