@@ -36,6 +36,7 @@
 //! | --- | --- |
 //! | the bridge | [`as_async`], [`wait`] (a method too, by [`FutureExt`]), [`try_wait`], [`in_coroutine`] (feature `std`) |
 //! | beside it | [`local`]: context variables; [`hooks`] at each suspension; [`inspect`]: what is suspended, and where; [`runtime`]: for adapters of runtimes |
+//! | on the bridge | [`wait_iter`] and [`as_stream`]: streams and iterators (feature `stream`); [`resource`]: a guard whose drop waits; [`io::Waiting`]: `std::io` over asynchronous I/O (features `tokio-io`, `futures-io`) |
 //! | coroutines | [`Coroutine`], [`ScopedCoroutine`], [`Yielder`], [`on_stack`] |
 //! | stacks | [`stack`]: the trait [`Stack`](stack::Stack), a [pool](stack::StackPool) of guarded ones, memory that you bring; overflows are [reported](stack#overflow) |
 //! | `arch/` | the assembly, a file per architecture |
@@ -89,14 +90,22 @@
 //!
 //! | feature | default | what it brings |
 //! | --- | --- | --- |
-//! | `macros` | no | the attributes `#[as_async]` and `#[as_sync]` |
 //! | `std` | yes | the bridge, [`DefaultStack`](stack::DefaultStack) and its pools, panics that cross a switch, unwinding |
+//! | `macros` | | the attributes `#[as_async]` and `#[as_sync]` |
+//! | `signal` | | `inspect::dump_on_signal` |
+//! | `stream` | | [`wait_iter`], [`as_stream`] |
+//! | `tokio-io` | | [`io::Waiting`] over tokio's traits; nothing of its runtime |
+//! | `futures-io` | | [`io::Waiting`] over the traits of futures and smol |
 //!
 //! Without `std` there are coroutines on stacks that you bring. A panic that reaches the root of one aborts; a suspended
 //! one that is dropped leaks its stack.
 //!
 //! [`as_async`]: fn@as_async
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(all(feature = "futures-io", feature = "stream", feature = "tokio-io")),
+    allow(rustdoc::broken_intra_doc_links, reason = "the page tells of what other features bring")
+)]
 
 // For what the unit tests share with the integration tests, which are crates of their own.
 #[cfg(test)]
@@ -108,13 +117,23 @@ mod bridge;
 mod coroutine;
 #[cfg(feature = "std")]
 pub mod inspect;
+#[cfg(any(feature = "futures-io", feature = "tokio-io"))]
+pub mod io;
+#[cfg(feature = "stream")]
+mod iter;
 #[cfg(feature = "std")]
 pub mod local;
+#[cfg(feature = "std")]
+mod resource;
 pub mod stack;
 
 #[cfg(feature = "std")]
 pub use bridge::{AsAsync, Cancel, FutureExt, WaitError, as_async, hooks, in_coroutine, runtime, try_wait, wait};
 pub use coroutine::{Coroutine, CoroutineResult, ScopedCoroutine, ScopedCoroutineRef, Yielder, on_stack};
+#[cfg(feature = "stream")]
+pub use iter::{AsStream, StreamYielder, WaitIter, as_stream, wait_iter};
 #[cfg(feature = "macros")]
 #[doc(inline)]
 pub use mixio_macros::{as_async, as_sync};
+#[cfg(feature = "std")]
+pub use resource::{Resource, resource, try_resource};

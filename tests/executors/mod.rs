@@ -1,4 +1,5 @@
 //! Three executors behind one trait, so that one test runs on each: `for_each_executor!`.
+#![allow(dead_code, reason = "each test file is a crate of its own, and uses some of this")]
 
 use std::cell::RefCell;
 use std::future::Future;
