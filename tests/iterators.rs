@@ -16,7 +16,7 @@ use executors::Executor;
 use futures::stream::{self, FusedStream as _, FuturesUnordered, Stream, StreamExt as _};
 use mixio::stack::StackPool;
 use mixio::{StreamYielder, as_async, as_stream, in_coroutine, wait, wait_iter};
-use support::{Drops, Log, in_child, message_of, on_drop, panic_of, poll, stderr};
+use support::{Drops, Log, message_of, on_drop, panic_of, poll};
 
 for_each_executor!(each_next_waits, a_producer_waits_between_items, both_ways_and_back, streams_take_turns);
 
