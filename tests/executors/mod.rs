@@ -68,7 +68,11 @@ pub(crate) struct Smol;
 
 thread_local! {
     // One for each test's thread; never freed, so that tasks may refer to it.
-    static SMOL: &'static smol::LocalExecutor<'static> = Box::leak(Box::default());
+    static SMOL: &'static smol::LocalExecutor<'static> = {
+        let executor = Box::leak(Box::default());
+        crate::support::keep(executor);
+        executor
+    };
 }
 
 impl Executor for Smol {
