@@ -19,10 +19,8 @@ fn wait_for_ann() {
 fn main() {
     inspect::enable(); // once, early
     let kitchen = LocalExecutor::new();
-    let orders = [
-        kitchen.spawn(as_async(bake).named("order 5")),
-        kitchen.spawn(as_async(wait_for_ann).named("order 6")),
-    ];
+    let orders =
+        [kitchen.spawn(as_async(bake).named("order 5")), kitchen.spawn(as_async(wait_for_ann).named("order 6"))];
     smol::block_on(kitchen.run(Timer::after(Duration::from_millis(50))));
 
     println!("{}", inspect::dump());
