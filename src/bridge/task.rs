@@ -88,7 +88,7 @@ impl TaskSlot {
         }
     }
 
-    /// Tells who watches that the function has finished.
+    /// Tells who watches that the function has finished. So does dropping the slot.
     #[inline(always)]
     pub(super) fn finish(&self) {
         if let Some(task) = self.get() {
@@ -160,5 +160,11 @@ impl Task {
 
     pub(crate) fn record(&self) -> Option<&Arc<Record>> {
         self.record.get()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
