@@ -135,6 +135,10 @@ fn suspended_amid_panics() -> Coroutine<(), (), ()> {
 }
 
 #[test]
+#[cfg_attr(
+    any(mixio_sanitizer = "address", mixio_sanitizer = "thread"),
+    ignore = "the sanitizer needs address space of its own"
+)]
 fn panics_stay_where_no_thread_can_be_started() {
     let output = in_child(&name("panics_stay_where_no_thread_can_be_started"), || {
         drop(DefaultStack::new(STACK_SIZE).expect("a stack, which is kept"));
