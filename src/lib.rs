@@ -34,6 +34,7 @@
 //!
 //! | layer | what is there |
 //! | --- | --- |
+//! | the setting | [`Io`]: asynchronous or blocking, for libraries that can do both (feature `std`) |
 //! | the bridge | [`as_async`], [`wait`] (a method too, by [`FutureExt`]), [`try_wait`], [`in_coroutine`] (feature `std`) |
 //! | coroutines | [`Coroutine`], [`ScopedCoroutine`], [`Yielder`], [`on_stack`] |
 //! | stacks | [`stack`]: the trait [`Stack`](stack::Stack), a [pool](stack::StackPool) of guarded ones, memory that you bring; overflows are [reported](stack#overflow) |
@@ -92,8 +93,12 @@ mod arch;
 #[cfg(feature = "std")]
 mod bridge;
 mod coroutine;
+#[cfg(feature = "std")]
+mod setting;
 pub mod stack;
 
 #[cfg(feature = "std")]
 pub use bridge::{AsAsync, FutureExt, WaitError, as_async, in_coroutine, try_wait, wait};
 pub use coroutine::{Coroutine, CoroutineResult, ScopedCoroutine, ScopedCoroutineRef, Yielder, on_stack};
+#[cfg(feature = "std")]
+pub use setting::{Io, ParseIoError};
