@@ -36,6 +36,7 @@
 //! | --- | --- |
 //! | the setting | [`Io`]: asynchronous or blocking, for libraries that can do both (feature `std`) |
 //! | the bridge | [`as_async`], [`wait`] (a method too, by [`FutureExt`]), [`try_wait`], [`in_coroutine`] (feature `std`) |
+//! | beside it | [`local`]: context variables; [`hooks`] at each suspension; [`inspect`]: what is suspended, and where; [`runtime`]: for adapters of runtimes |
 //! | coroutines | [`Coroutine`], [`ScopedCoroutine`], [`Yielder`], [`on_stack`] |
 //! | stacks | [`stack`]: the trait [`Stack`](stack::Stack), a [pool](stack::StackPool) of guarded ones, memory that you bring; overflows are [reported](stack#overflow) |
 //! | `arch/` | the assembly, a file per architecture |
@@ -49,12 +50,16 @@
 //! | --- | --- |
 //! | inside [`as_async`], at any depth of calls | the coroutine is suspended while the future is pending |
 //! | the future is ready at once | its value, with no switch |
-//! | outside of any coroutine | the thread is parked, as by any `block_on`. On the thread of an executor that stalls the executor, and whatever it was to drive: call it inside [`as_async`] there |
+//! | outside of any coroutine | the thread is parked, as by any `block_on` |
 //! | inside a future that is polled by `wait` | the whole stack is suspended, with that poll in its midst |
 //! | inside a branch of `join!` or `select!` that is polled by `wait` | the same: so the branches take turns, and don't overlap. Make each branch an [`as_async`] |
-//! | in a destructor | as elsewhere. While a panic unwinds the stack too, but then [`std::thread::panicking`] is true for whatever runs meanwhile on this thread |
-//! | in a destructor that runs because the [`AsAsync`] is being dropped | a future that is ready at once gives its value. Otherwise there is nobody left to poll it: [`try_wait`] gives [`WaitError::Cancelled`], and `wait` panics, which in such a destructor aborts the process |
-//! | in a waker that is called by a future | the same, with [`WaitError::InWaker`]: who polls can't be suspended by it |
+//! | outside, where a [loop](runtime::set_loop) was started on this thread | the loop runs until the future is ready, with the other tasks of the thread |
+//! | on the thread of an executor, in a task but not inside [`as_async`] | if a [runtime adapter](runtime::set_executor_check) can tell: [`try_wait`] gives [`WaitError::OnExecutor`], and `wait` panics with a sentence. Else the thread is parked, and the executor stalls |
+//! | in a destructor | as elsewhere. While a panic unwinds the stack too: the panic is [set aside](#what-a-switch-keeps) meanwhile |
+//! | in a destructor that runs because of [`AsAsync::cancel`], or because the [`AsAsync`] was dropped inside another, or where there is a [reaper](runtime::set_reaper) | as elsewhere |
+//! | in a destructor that runs because the [`AsAsync`] is being dropped elsewhere | a future that is ready at once gives its value. Otherwise there is nobody left to poll it: [`try_wait`] gives [`WaitError::Cancelled`]; with `wait` the function can't be unwound any further: its stack is leaked, and the drop panics with a sentence |
+//! | in a waker that is called by a future | a future that is ready at once gives its value. Otherwise [`try_wait`] gives [`WaitError::InWaker`], and `wait` panics: who polls can't be suspended by it |
+//! | in a [hook](hooks) | the same, with [`WaitError::InHook`] |
 //! | in a panic hook | don't: the hook belongs to the whole program, and `std` aborts at the next panic while it is suspended in one |
 //! | in a callback from C | as elsewhere. If the [`AsAsync`] is dropped meanwhile, the unwind ends at the callback: a panic may not leave an `extern "C"` function, so the process aborts. Don't drop it before the C code has returned |
 //!
@@ -67,8 +72,10 @@
 //! value waits, blocks the thread when a neighbour wants it too, and then nobody is left to give it back: use the locks of
 //! your executor, and `wait` for them.
 //!
-//! So does the count of panics belong to the thread. While a destructor waits in the midst of a panic,
-//! [`std::thread::panicking`] is true for the neighbours, and the `std` mutexes that they unlock are poisoned.
+//! So does the count of panics belong to the thread. But while a destructor waits in the midst of a panic, the bridge sets
+//! that panic aside: for the neighbours [`std::thread::panicking`] is false, and the `std` mutexes that they unlock are not
+//! poisoned; the function finds the panic again when it goes on. (It takes a few microseconds, and a background thread that is
+//! started at the first need. A [`Coroutine`] used by itself doesn't do it: there, the panic is seen by who resumes.)
 //!
 //! # Soundness
 //!
@@ -94,11 +101,15 @@ mod arch;
 mod bridge;
 mod coroutine;
 #[cfg(feature = "std")]
+pub mod inspect;
+#[cfg(feature = "std")]
+pub mod local;
+#[cfg(feature = "std")]
 mod setting;
 pub mod stack;
 
 #[cfg(feature = "std")]
-pub use bridge::{AsAsync, FutureExt, WaitError, as_async, in_coroutine, try_wait, wait};
+pub use bridge::{AsAsync, Cancel, FutureExt, WaitError, as_async, hooks, in_coroutine, runtime, try_wait, wait};
 pub use coroutine::{Coroutine, CoroutineResult, ScopedCoroutine, ScopedCoroutineRef, Yielder, on_stack};
 #[cfg(feature = "std")]
 pub use setting::{Io, ParseIoError};

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::future::{pending, ready};
+use std::future::{pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
@@ -121,20 +121,25 @@ fn a_destructor_learns_that_it_cannot_wait() {
     assert!(seen.entries()[0].contains("is being dropped"), "{:?}", seen.entries());
 }
 
-/// A panic in a destructor that runs because of another ends the process: so `wait` says why before.
+/// A panic in a destructor that runs because of another would end the process: so that function can't be unwound.
 #[test]
-fn a_destructor_that_insists_on_waiting_aborts_with_a_sentence() {
-    let output = in_child("a_destructor_that_insists_on_waiting_aborts_with_a_sentence", || {
-        let mut future = as_async(|| {
-            let _closing = on_drop(|| wait(pending::<()>()));
-            wait(pending::<()>());
-        });
-        assert!(poll(&mut future).is_pending());
-        drop(future);
+fn a_destructor_that_insists_on_waiting_is_leaked_with_a_sentence() {
+    let drops = Drops::new();
+    let (below, above) = (drops.counted(), drops.counted());
+    let mut future = as_async(move || {
+        let _below = below;
+        let _closing = on_drop(|| wait(pending::<()>()));
+        let _above = above;
+        wait(pending::<()>());
     });
-    assert!(!output.status.success());
-    let stderr = stderr(&output);
-    assert!(stderr.contains("cannot wait: the `AsAsync` that this runs in is being dropped"), "{stderr}");
+    assert!(poll(&mut future).is_pending());
+    let message = message_of(|| drop(future));
+    assert!(message.contains("a destructor waits at tests/bridge_drop.rs:"), "{message}");
+    assert!(message.contains("await its `cancel()`") && message.contains("reaper"), "{message}");
+    assert_eq!(drops.count(), 1);
+    // The thread is as good as before.
+    assert!(!in_coroutine() && !std::thread::panicking());
+    assert_eq!(poll(&mut as_async(|| wait(ready(1)))), Poll::Ready(1));
 }
 
 #[test]
@@ -186,23 +191,43 @@ fn a_destructor_that_panics_by_itself() {
     assert!(!in_coroutine());
 }
 
+/// Pending once.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// The outer one waits for the inner one's destructors.
 #[test]
 fn dropped_inside_another() {
-    let drops = Drops::new();
-    let counted = drops.counted();
+    let log = Log::new();
+    let seen = log.clone();
     let mut outer = as_async(move || {
+        let inner_log = log.clone();
         let mut inner = as_async(move || {
-            let _counted = counted;
-            let _closing = on_drop(|| assert_eq!(try_wait(pending::<()>()), Err(WaitError::Cancelled)));
+            let _closing = on_drop(move || {
+                wait(yield_once());
+                inner_log.push("closed");
+            });
             wait(pending::<()>());
         });
         assert!(poll(&mut inner).is_pending());
         drop(inner);
-        // This one is as it was.
+        // Only then.
+        log.push("dropped");
         wait(ready(7))
     });
+    assert!(poll(&mut outer).is_pending());
+    assert_eq!(seen.entries(), [] as [&str; 0]);
     assert_eq!(poll(&mut outer), Poll::Ready(7));
-    assert_eq!(drops.count(), 1);
+    assert_eq!(seen.entries(), ["closed", "dropped"]);
 }
 
 #[test]
@@ -281,22 +306,19 @@ fn a_panic_hook_does_not_find_what_has_finished() {
 
 #[test]
 fn refusals_are_counted_over_a_nested_drop() {
-    let output = in_child("refusals_are_counted_over_a_nested_drop", || {
-        let mut future = as_async(|| {
-            let _insists = on_drop(|| {
-                let mut refusals = 0;
-                while try_wait(pending::<()>()).is_err() {
-                    refusals += 1;
-                    assert!(refusals <= 1000, "it is refused for ever");
-                    let mut nested = as_async(|| assert!(try_wait(pending::<()>()).is_err()));
-                    assert!(poll(&mut nested).is_pending());
-                }
-            });
-            wait(pending::<()>());
+    let mut future = as_async(|| {
+        let _insists = on_drop(|| {
+            let mut refusals = 0;
+            while try_wait(pending::<()>()).is_err() {
+                refusals += 1;
+                assert!(refusals <= 1000, "it is refused for ever");
+                let mut nested = as_async(|| assert!(try_wait(pending::<()>()).is_err()));
+                assert!(poll(&mut nested).is_pending());
+            }
         });
-        assert!(poll(&mut future).is_pending());
-        drop(future);
-        eprintln!("reached");
+        wait(pending::<()>());
     });
-    assert!(stderr(&output).contains("its stack is leaked\nreached"), "{}", stderr(&output));
+    assert!(poll(&mut future).is_pending());
+    let message = message_of(|| drop(future));
+    assert!(message.contains("its stack is leaked"), "{message}");
 }

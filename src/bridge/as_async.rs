@@ -7,11 +7,10 @@ use std::panic::{self, Location};
 use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll};
-use std::thread;
 
 use super::running;
-use super::wait::WaitError;
-use crate::coroutine::unwinding::{CannotUnwind, Unwound};
+use super::task::TaskSlot;
+use super::unwinding::{Cancel, Unwinding};
 use crate::coroutine::{Coroutine, CoroutineResult};
 use crate::stack::{DEFAULT_STACK_SIZE, DefaultStack, PooledStack, StackPool};
 
@@ -52,24 +51,32 @@ where
     T: 'static,
 {
     let state = State::Fresh { function, created: Location::caller(), stack: Choice::Default };
-    AsAsync(ManuallyDrop::new(state))
+    AsAsync { state: ManuallyDrop::new(state), task: TaskSlot::inherited() }
 }
 
 /// The future that [`as_async`] makes.
 ///
 /// # Dropping
 ///
-/// If the function has started and not finished, it is unwound: every destructor on its stack runs. One that waits gets
-/// its future's value if that is ready at once. Otherwise [`try_wait`](crate::try_wait) gives
-/// [`WaitError::Cancelled`](crate::WaitError::Cancelled), and [`wait`](crate::wait) panics, which in such a destructor
-/// aborts the process.
+/// If the function has started and not finished, it is unwound, by a panic with a payload of mixio's own: every destructor on
+/// its stack runs. Code that catches that panic meets it again where it next waits for something pending. There are three
+/// ways, and where a destructor may wait is what they differ in:
 ///
-/// If the thread is panicking meanwhile, then a second panic might abort the process: so the function isn't unwound by
-/// mixio, but each `wait` in it is refused in this way, until it has returned or panicked by itself.
+/// | | |
+/// | --- | --- |
+/// | [`cancel`](Self::cancel)`().await` | destructors may wait, as elsewhere |
+/// | dropped inside another `as_async` | the same: the drop waits until the function has been unwound |
+/// | dropped elsewhere, with a [reaper](crate::runtime::set_reaper) on this thread | the same, but after the drop: the reaper unwinds it, as a task of its own |
+/// | dropped elsewhere | it is unwound at once, and there is nobody to wait with: see below |
 ///
-/// If it won't end either way, after 1,000 times, its stack is leaked. The drop panics then, with a sentence that says so;
-/// while the thread is panicking that goes to the standard error. The same happens with
-/// [`panic = "abort"`](crate::Coroutine#dropping), silently.
+/// In the last case a destructor that waits gets its future's value if that is ready at once. Otherwise
+/// [`try_wait`](crate::try_wait) gives [`WaitError::Cancelled`](crate::WaitError::Cancelled). A destructor that insists, by
+/// [`wait`](crate::wait), can't be unwound, since a panic in it would end the process: it stays where it is, the stack is
+/// leaked with what is on it, and the drop panics with a sentence that says so. (If the thread is panicking already the
+/// sentence goes to the standard error.)
+///
+/// The same happens if the function won't end: after 1,000 times that it has caught the panic. With
+/// [`panic = "abort"`](crate::Coroutine#dropping) the stack of a suspended function is always leaked, silently.
 ///
 /// # Threads
 ///
@@ -80,19 +87,23 @@ where
 /// send(mixio::as_async(|| ()));
 /// ```
 #[must_use = "a future does nothing unless it is polled"]
-pub struct AsAsync<T, F = fn() -> T>(
-    // Dropped by hand, so that where it has finished there is nothing to do.
-    ManuallyDrop<State<T, F>>,
-);
+pub struct AsAsync<T: 'static, F: 'static = fn() -> T> {
+    /// Dropped by hand, so that where it has finished there is nothing to do.
+    state: ManuallyDrop<State<T, F>>,
+    task: TaskSlot,
+}
 
-enum State<T, F> {
+/// A function that has started.
+pub(super) type Function<T> = Coroutine<(), (), T, PooledStack>;
+
+enum State<T: 'static, F: 'static> {
     Fresh {
         function: F,
         created: &'static Location<'static>,
         stack: Choice,
     },
     /// Suspended, but while it is polled.
-    Started(Coroutine<(), (), T, PooledStack>),
+    Started(Function<T>),
     Finished,
 }
 
@@ -173,10 +184,70 @@ impl<T, F> AsAsync<T, F> {
 
     /// Without effect on one that has started.
     fn choose(mut self, choice: Choice) -> Self {
-        if let State::Fresh { stack, .. } = &mut *self.0 {
+        if let State::Fresh { stack, .. } = &mut *self.state {
             *stack = choice;
         }
         self
+    }
+
+    /// With a name, for [`inspect`](crate::inspect). Without effect on one that has a name, or has started.
+    ///
+    /// ```
+    /// let order = mixio::as_async(|| "served").named("order 5");
+    /// assert_eq!(smol::block_on(order), "served");
+    /// ```
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.task.get_or_init().set_name(name.into());
+        self
+    }
+
+    /// Unwinds the function, if it has started and not finished, and lets its destructors [`wait`](crate::wait). One that has
+    /// not started is dropped without running.
+    ///
+    /// Gives the value of the function, if it has caught the panic that unwinds it, and returned one.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of the function, if it ends with one of its own; and if it can't be unwound, since it has caught the
+    /// panic and waited again 1,000 times. Its stack is leaked then.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use mixio::{as_async, wait};
+    /// use std::{cell::Cell, future::pending, rc::Rc, time::Duration};
+    ///
+    /// struct Transaction(Rc<Cell<bool>>);
+    ///
+    /// impl Drop for Transaction {
+    ///     fn drop(&mut self) {
+    ///         wait(smol::Timer::after(Duration::from_millis(1))); // rolls it back
+    ///         self.0.set(true);
+    ///     }
+    /// }
+    ///
+    /// let rolled_back = Rc::new(Cell::new(false));
+    /// let transaction = Transaction(rolled_back.clone());
+    /// let mut work = as_async(move || {
+    ///     let _transaction = transaction;
+    ///     wait(pending::<()>());
+    /// });
+    /// smol::block_on(async {
+    ///     assert!(smol::future::poll_once(&mut work).await.is_none());
+    ///     work.cancel().await;
+    /// });
+    /// assert!(rolled_back.get());
+    /// ```
+    pub fn cancel(mut self) -> Cancel<T> {
+        Cancel::new(self.take_started())
+    }
+
+    /// What is to be unwound, if it has started and not finished.
+    fn take_started(&mut self) -> Option<Unwinding<T>> {
+        match mem::replace(&mut *self.state, State::Finished) {
+            State::Started(function) => Some(Unwinding::new(function, mem::take(&mut self.task))),
+            State::Fresh { .. } | State::Finished => None,
+        }
     }
 }
 
@@ -197,16 +268,19 @@ where
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let this = &mut *self;
-        if !matches!(*this.0, State::Started(_)) {
+        if !matches!(*this.state, State::Started(_)) {
             this.start();
         }
-        let State::Started(coroutine) = &mut *this.0 else { unreachable!("it has started") };
-        let (yielder, waker) = (coroutine.yielder(), Some(context.waker()));
+        let State::Started(coroutine) = &mut *this.state else { unreachable!("it has started") };
+        let (yielder, waker, task) = (coroutine.yielder(), Some(context.waker()), &this.task);
         // SAFETY: a coroutine that has started is suspended, and whoever polls has borrowed it exclusively.
         let resume = || unsafe { coroutine.resume_unmarked(()) };
-        // SAFETY: the coroutine is ours; what runs until it comes back runs on top of it.
-        match unsafe { running::poll_with(yielder, waker, resume) } {
-            Ok(CoroutineResult::Yield(())) => Poll::Pending,
+        // SAFETY: the coroutine and the task are ours; what runs until it comes back runs on top of the coroutine.
+        match unsafe { running::poll_with(yielder, waker, task, resume) } {
+            Ok(CoroutineResult::Yield(())) => {
+                task.note_suspension(coroutine);
+                Poll::Pending
+            }
             Ok(CoroutineResult::Return(value)) => {
                 this.give_stack_back();
                 Poll::Ready(value)
@@ -227,7 +301,7 @@ where
     /// Gives the function a stack.
     #[inline(always)]
     fn start(&mut self) {
-        let State::Fresh { function, created, stack: choice } = &*self.0 else { finished() };
+        let State::Fresh { function, created, stack: choice } = &*self.state else { finished() };
         let (stack, created) = (choice.get(), *created);
         // Taken out one by one, since `mem::replace` would copy all there is.
         // SAFETY: what it is read from is overwritten before anything else happens, and not dropped.
@@ -235,20 +309,22 @@ where
         // SAFETY: as above.
         let _choice = unsafe { ptr::read(choice) };
         // For if what follows panics.
-        self.0 = ManuallyDrop::new(State::Finished);
+        self.state = ManuallyDrop::new(State::Finished);
+        self.task.start(created, &stack);
         // SAFETY: all is 'static.
         let coroutine = unsafe { Coroutine::created_at(created, stack, |_: &_, ()| function()) };
-        self.0 = ManuallyDrop::new(State::Started(coroutine));
+        self.state = ManuallyDrop::new(State::Started(coroutine));
     }
 
     /// Of a function that has just returned or panicked.
     #[inline(always)]
     fn give_stack_back(&mut self) {
-        let State::Started(coroutine) = &mut *self.0 else { unreachable!("it has run") };
+        let State::Started(coroutine) = &mut *self.state else { unreachable!("it has run") };
         // SAFETY: the coroutine has finished, and is forgotten.
         let stack = unsafe { coroutine.take_stack() };
-        self.0 = ManuallyDrop::new(State::Finished);
+        self.state = ManuallyDrop::new(State::Finished);
         drop(stack);
+        self.task.finish();
     }
 }
 
@@ -261,7 +337,7 @@ impl<T, F> Drop for AsAsync<T, F> {
     #[inline(always)]
     fn drop(&mut self) {
         // What is left of almost all, and in a function of its own what is to be done for the others.
-        if !matches!(*self.0, State::Finished) {
+        if !matches!(*self.state, State::Finished) {
             self.drop_unfinished();
         }
     }
@@ -271,48 +347,15 @@ impl<T, F> AsAsync<T, F> {
     #[cold]
     #[inline(never)]
     fn drop_unfinished(&mut self) {
-        let State::Started(mut coroutine) = mem::replace(&mut *self.0, State::Finished) else { return };
-        while !coroutine.done() {
-            // What the coroutine leaves behind, a value or a panic, is dropped or raised when `wait` no longer finds it.
-            match end(&mut coroutine) {
-                Ok(Unwound::AsTold | Unwound::Returned(_)) => {}
-                Ok(Unwound::Panicked(payload)) if !thread::panicking() => panic::resume_unwind(payload),
-                // It has been reported, and there is a panic under way that has to go on.
-                Ok(Unwound::Panicked(payload)) => drop(payload),
-                Err(error) => error.say(),
-            }
-        }
-    }
-}
-
-/// Makes a suspended coroutine finish, or takes a step towards that.
-fn end<T>(coroutine: &mut Coroutine<(), (), T, PooledStack>) -> Result<Unwound<T>, CannotUnwind> {
-    let yielder = coroutine.yielder();
-    if !thread::panicking() {
-        // Nobody panics, so it is not suspended by a destructor that runs because of that, and can be unwound.
-        // SAFETY: the coroutine is ours, and what runs until it has been unwound runs on top of it.
-        return unsafe { running::poll_with(yielder, None, || coroutine.unwind()) };
-    }
-    // It may be its own panic. Then another would abort the process, so it isn't unwound: rather, `wait` is refused.
-    // SAFETY: as above.
-    match unsafe { running::poll_with(yielder, None, || coroutine.resume_catching(())) } {
-        Ok(CoroutineResult::Return(value)) => Ok(Unwound::Returned(value)),
-        // A refusal has unwound it.
-        Err(payload) if payload.is::<WaitError>() => Ok(Unwound::AsTold),
-        Err(payload) => Ok(Unwound::Panicked(payload)),
-        // Its panic is over, and now it can be unwound.
-        Ok(CoroutineResult::Yield(())) if !thread::panicking() => Ok(Unwound::AsTold),
-        // It won't take no for an answer.
-        Ok(CoroutineResult::Yield(())) => {
-            coroutine.leak();
-            Err(CannotUnwind::Swallowed)
+        if let Some(unwinding) = self.take_started() {
+            unwinding.get_rid();
         }
     }
 }
 
 impl<T, F> fmt::Debug for AsAsync<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match *self.0 {
+        let state = match *self.state {
             State::Fresh { .. } => "not started",
             State::Started(_) => "started",
             State::Finished => "finished",

@@ -2,10 +2,12 @@
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
+use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
-use crate::coroutine::Yielder;
+use super::task::TaskSlot;
+use crate::coroutine::{Yielder, set_aside};
 
 /// For suspending the coroutine under an `as_async`. No value crosses: what `wait` needs is in the [`Poll`].
 pub(super) type BridgeYielder = Yielder<(), ()>;
@@ -16,24 +18,71 @@ pub(super) type BridgeYielder = Yielder<(), ()>;
 /// poll of something else: a future can be polled first in one `as_async` and then in another, or its poll may be
 /// interrupted in the middle, when a coroutine of the user's own lies between the two.
 struct Poll {
-    /// The waker that the executor polls with; `None` if the `as_async` is being dropped, and in the two other records
-    /// that stand for what is no poll: so if there is one then there is a yielder, too.
+    /// The waker that the executor polls with; `None` if the `as_async` is being dropped, and in the records that stand
+    /// for what is no poll: so if there is one then there is a yielder, too.
     waker: Option<NonNull<Waker>>,
-    /// `None` while a waker is called: its code, which the executor may bring, runs in the midst of the poll, but
-    /// doesn't belong to it, and can't suspend what polls. And `None` in the record for being outside of any poll.
-    yielder: Option<NonNull<BridgeYielder>>,
-    /// Unlike that of any other poll on this thread. Zero in the two other records.
+    /// What a `wait` is to suspend: nothing while a callback runs, whose code is in the midst of the poll but doesn't belong
+    /// to it, and nothing outside of any poll.
+    yielder: Cell<Tagged>,
+    /// Unlike that of any other poll on this thread. In the other records one of the constants below.
     number: u64,
     /// The poll that this one is nested in. Null in the record for being outside of any.
     outer: *const Poll,
+    /// The function that is polled. Null in the other records.
+    task: *const TaskSlot,
+}
+
+/// The number of the record for being outside of any poll.
+const NOWHERE: u64 = 0;
+/// The number of the record for the call of a waker.
+const IN_WAKER: u64 = u64::MAX;
+/// The number of the record for the call of a hook.
+const IN_HOOK: u64 = u64::MAX - 1;
+
+/// A yielder, or none; and in its lowest bit whether a `wait` there has more to do than just to suspend it.
+#[derive(Clone, Copy)]
+struct Tagged(*mut BridgeYielder);
+
+impl Tagged {
+    const MORE: usize = 1;
+    /// No yielder: there is always more to do then.
+    const NONE: Self = Tagged(ptr::without_provenance_mut(Self::MORE));
+
+    #[inline(always)]
+    fn new(yielder: NonNull<BridgeYielder>, more: bool) -> Self {
+        Tagged(yielder.as_ptr().map_addr(|address| address | usize::from(more)))
+    }
+
+    /// The yielder, if a `wait` has nothing to do but to suspend it.
+    #[inline(always)]
+    fn plain(self) -> Option<NonNull<BridgeYielder>> {
+        // Never null: where there is none the bit is set.
+        if self.0.addr() & Self::MORE == 0 { NonNull::new(self.0) } else { None }
+    }
+
+    fn yielder(self) -> Option<NonNull<BridgeYielder>> {
+        NonNull::new(self.0.map_addr(|address| address & !Self::MORE))
+    }
+}
+
+impl Poll {
+    /// A record for what is no poll.
+    const fn none(number: u64, outer: *const Poll) -> Self {
+        Poll { waker: None, yielder: Cell::new(Tagged::NONE), number, outer, task: ptr::null() }
+    }
+
+    fn is_callback(&self) -> bool {
+        self.number >= IN_HOOK
+    }
 }
 
 /// Where no poll is under way.
-static OUTSIDE: Outside = Outside(Poll { waker: None, yielder: None, number: 0, outer: ptr::null() });
+static OUTSIDE: Outside = Outside(Poll::none(NOWHERE, ptr::null()));
 
 struct Outside(Poll);
 
-// SAFETY: nothing in it refers to anything, and nobody writes to it.
+// SAFETY: nothing in it refers to anything, and nobody writes to it: `watch`, which writes to a record, does so only where
+// there is a yielder.
 unsafe impl Sync for Outside {}
 
 /// What a thread keeps.
@@ -44,13 +93,21 @@ struct Thread {
     polls: Cell<u64>,
     /// How often a `wait` was refused, because the `as_async` is being dropped.
     refusals: Cell<u32>,
+    /// Where a destructor waits that nobody will resume.
+    stranded: Cell<Option<&'static Location<'static>>>,
 }
 
 thread_local! {
     // Needs no destructor, so it can be read at any time, even while the thread ends. A `wait` may keep its address
     // over a switch: what is suspended here is resumed here, since nothing in the bridge is `Send`.
-    static THREAD: Thread =
-        const { Thread { innermost: Cell::new(&OUTSIDE.0), polls: Cell::new(0), refusals: Cell::new(0) } };
+    static THREAD: Thread = const {
+        Thread {
+            innermost: Cell::new(&OUTSIDE.0),
+            polls: Cell::new(0),
+            refusals: Cell::new(0),
+            stranded: Cell::new(None),
+        }
+    };
 }
 
 /// This thread's record.
@@ -104,16 +161,17 @@ impl Drop for Innermost<'_> {
     }
 }
 
-/// Calls `resume` such that `wait` finds this yielder and waker. Without a waker the coroutine is resumed to end.
+/// Calls `resume` such that `wait` finds this yielder, waker and task. Without a waker the coroutine is resumed to end.
 ///
 /// # Safety
 ///
-/// Until `resume` returns the yielder's coroutine is alive, and all code of the user's that runs does so on top of it:
-/// not the panic hook, say, nor a destructor of what the coroutine has returned.
+/// Until `resume` returns the yielder's coroutine and the task are alive, and all code of the user's that runs does so on top
+/// of the coroutine: not the panic hook, say, nor a destructor of what the coroutine has returned.
 #[inline(always)]
 pub(super) unsafe fn poll_with<T>(
     yielder: NonNull<BridgeYielder>,
     waker: Option<&Waker>,
+    task: &TaskSlot,
     resume: impl FnOnce() -> T,
 ) -> T {
     let thread = thread();
@@ -121,9 +179,19 @@ pub(super) unsafe fn poll_with<T>(
     thread.polls.set(number);
     let waker = waker.map(NonNull::from);
     let _refusals = waker.is_none().then(|| Refusals::count(thread));
-    let poll = Poll { waker, yielder: Some(yielder), number, outer: thread.innermost.get() };
-    let _innermost = Innermost::set(thread, &poll);
-    resume()
+    let more = waker.is_none() || task.is_watched();
+    let yielder = Cell::new(Tagged::new(yielder, more));
+    let poll = Poll { waker, yielder, number, outer: thread.innermost.get(), task };
+    // What panics there are under way around it are not its own; nor is it to end them.
+    let others = if std::thread::panicking() { Some(set_aside::set_aside()) } else { None };
+    let outcome = {
+        let _innermost = Innermost::set(thread, &poll);
+        resume()
+    };
+    if let Some(others) = others {
+        others.restore();
+    }
+    outcome
 }
 
 /// The innermost poll, for the moment.
@@ -133,7 +201,7 @@ fn innermost<T>(read: impl FnOnce(&Poll) -> T) -> T {
     read(unsafe { &*thread().innermost.get() })
 }
 
-/// The number of the innermost poll, zero if there is none.
+/// The number of the innermost poll.
 #[inline(always)]
 pub(super) fn number() -> u64 {
     innermost(|poll| poll.number)
@@ -142,13 +210,7 @@ pub(super) fn number() -> u64 {
 /// The yielder, if this is still the poll with that number, and one in which `wait` may suspend without more ado.
 #[inline(always)]
 pub(super) fn yielder_in(number: u64) -> Option<NonNull<BridgeYielder>> {
-    innermost(|poll| {
-        if poll.number != number || poll.waker.is_none() {
-            return None;
-        }
-        // SAFETY: where there is a waker there is a yielder.
-        Some(unsafe { poll.yielder.unwrap_unchecked() })
-    })
+    innermost(|poll| if poll.number == number { poll.yielder.get().plain() } else { None })
 }
 
 /// Where code runs, as `wait` sees it.
@@ -157,17 +219,69 @@ pub(super) enum Place {
     Coroutine(NonNull<BridgeYielder>),
     /// In a waker that was called on top of one.
     Waker,
+    /// In a hook that was called on top of one.
+    Hook,
     /// Anywhere else.
     Outside,
 }
 
 /// Where this runs.
 pub(super) fn place() -> Place {
-    innermost(|poll| match poll.yielder {
-        Some(yielder) => Place::Coroutine(yielder),
-        None if poll.outer.is_null() => Place::Outside,
-        None => Place::Waker,
+    innermost(|poll| match (poll.yielder.get().yielder(), poll.number) {
+        (Some(yielder), _) => Place::Coroutine(yielder),
+        (None, IN_WAKER) => Place::Waker,
+        (None, IN_HOOK) => Place::Hook,
+        (None, _) => Place::Outside,
     })
+}
+
+/// Whether this runs on top of a coroutine that somebody will resume if it is suspended.
+pub(super) fn can_suspend() -> bool {
+    innermost(|poll| poll.waker.is_some())
+}
+
+/// Has every further `wait` in the poll under way do more than suspend the coroutine, if there is one.
+pub(super) fn watch() {
+    innermost(|poll| {
+        if let Some(yielder) = poll.yielder.get().yielder() {
+            poll.yielder.set(Tagged::new(yielder, true));
+        }
+    });
+}
+
+/// Calls `function` with the slot of the task that runs: in a callback, of the one that it was called by. `None` outside of any.
+///
+/// No code of the user's may run in `function`: the task could be suspended by it, and moved or dropped meanwhile.
+pub(crate) fn with_task_slot<T>(function: impl FnOnce(Option<&TaskSlot>) -> T) -> T {
+    let mut poll = innermost(ptr::from_ref);
+    let task = loop {
+        // SAFETY: as in `innermost`; what is further out lasts longer.
+        let record = unsafe { &*poll };
+        if !record.is_callback() {
+            break record.task;
+        }
+        poll = record.outer;
+    };
+    // SAFETY: it lasts as long as the poll.
+    function(unsafe { task.as_ref() })
+}
+
+/// Calls a hook, in which nobody can wait.
+pub(super) fn in_hook<T>(hook: impl FnOnce() -> T) -> T {
+    let thread = thread();
+    let call = Poll::none(IN_HOOK, thread.innermost.get());
+    let _innermost = Innermost::set(thread, &call);
+    hook()
+}
+
+/// Notes that a destructor waits here for what nobody will tell it.
+pub(super) fn strand(place: &'static Location<'static>) {
+    thread().stranded.set(Some(place));
+}
+
+/// What [`strand`] has noted, once.
+pub(super) fn stranded() -> Option<&'static Location<'static>> {
+    thread().stranded.take()
 }
 
 /// Whether a `wait` for what is pending is to be refused: the coroutine runs only to be dropped, and this is, or may be,
@@ -220,13 +334,17 @@ fn with_waker<T>(address: *const (), function: impl FnOnce(&Waker) -> T) -> T {
     // A waker may call an ambient one in turn, if its `as_async` is itself polled by a `wait`. What it is to find is the poll
     // around the one that it was called for.
     let mut calls = 0;
-    while poll.yielder.is_none() || calls > 0 {
+    while poll.yielder.get().yielder().is_none() || calls > 0 {
         // SAFETY: as above: what is further out lasts longer.
         let Some(outer) = (unsafe { poll.outer.as_ref() }) else { return function(Waker::noop()) };
-        calls = if poll.yielder.is_none() { calls + 1 } else { calls - 1 };
+        match poll.number {
+            IN_WAKER => calls += 1,
+            IN_HOOK => {}
+            _ => calls -= 1,
+        }
         poll = outer;
     }
-    let call = Poll { waker: None, yielder: None, number: 0, outer: thread.innermost.get() };
+    let call = Poll::none(IN_WAKER, thread.innermost.get());
     let _innermost = Innermost::set(thread, &call);
     // SAFETY: the waker is borrowed for as long as the poll lasts.
     function(poll.waker.map_or(Waker::noop(), |waker| unsafe { waker.as_ref() }))

@@ -4,12 +4,18 @@ use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::panic::Location;
 use core::pin::{Pin, pin};
+use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
-use std::panic;
+use std::sync::Arc;
+use std::thread;
 
-use super::block;
-use super::running::{self, Place};
+use super::hooks::Hooks;
+use super::outside;
+use super::running::{self, BridgeYielder, Place};
+use super::task::{Task, TaskSlot};
+use crate::coroutine::set_aside;
+use crate::inspect::Record;
 
 /// Gives the value of a future, to a plain function.
 ///
@@ -81,6 +87,7 @@ pub fn wait<F: IntoFuture>(future: F) -> F::Output {
 /// # drop(Session);
 /// ```
 #[inline(always)]
+#[track_caller]
 pub fn try_wait<F: IntoFuture>(future: F) -> Result<F::Output, WaitError> {
     let mut future = pin!(future.into_future());
     let waker = running::ambient_waker();
@@ -89,23 +96,31 @@ pub fn try_wait<F: IntoFuture>(future: F) -> Result<F::Output, WaitError> {
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Ok(value);
         }
-        if let Some(yielder) = running::yielder_in(polled_in) {
+        if let Some(yielder) = running::yielder_in(polled_in)
+            && !thread::panicking()
+        {
             // SAFETY: it is that of the coroutine on top of which we run.
             unsafe { yielder.as_ref() }.switch(());
-        } else if let Some(outcome) = cannot_just_suspend(polled_in, future.as_mut()) {
+        } else if let Some(outcome) = cannot_just_suspend(polled_in, future.as_mut(), Location::caller()) {
             return outcome;
         }
     }
 }
 
-/// What becomes of a pending future elsewhere than in a poll that goes on. `None` if it is to be polled again.
+/// What becomes of a pending future elsewhere than in a poll that goes on and that nobody watches. `None` if it is to be polled
+/// again.
 #[cold]
-fn cannot_just_suspend<F: Future>(polled_in: u64, future: Pin<&mut F>) -> Option<Result<F::Output, WaitError>> {
+fn cannot_just_suspend<F: Future>(
+    polled_in: u64,
+    future: Pin<&mut F>,
+    caller: &'static Location<'static>,
+) -> Option<Result<F::Output, WaitError>> {
     let yielder = match running::place() {
         Place::Coroutine(yielder) => yielder,
         Place::Waker => return Some(Err(WaitError::InWaker)),
+        Place::Hook => return Some(Err(WaitError::InHook)),
         // None if it went on inside a coroutine.
-        Place::Outside => return block::block_on(future).map(Ok),
+        Place::Outside => return outside::block_on(future).transpose(),
     };
     if running::is_refused() {
         return Some(Err(WaitError::Cancelled));
@@ -114,21 +129,60 @@ fn cannot_just_suspend<F: Future>(polled_in: u64, future: Pin<&mut F>) -> Option
     // waker that the executor has forgotten: it is polled again at once, with the new one.
     if polled_in == running::number() {
         // SAFETY: it is that of the coroutine on top of which we run.
-        unsafe { yielder.as_ref() }.switch(());
+        unsafe { suspend_watched(yielder, caller) };
     }
     None
+}
+
+/// Suspends a coroutine, with all that there is to be done around that.
+///
+/// # Safety
+///
+/// The yielder is that of the coroutine on top of which this runs.
+unsafe fn suspend_watched(yielder: NonNull<BridgeYielder>, caller: &'static Location<'static>) {
+    let (hooks, record) = running::with_task_slot(|slot| {
+        let task = slot.and_then(TaskSlot::get);
+        (task.and_then(Task::hooks).cloned(), task.and_then(Task::record).cloned())
+    });
+    let _hooks = hooks.as_deref().map(Hooks::suspend);
+    let _waits = record.map(|record| Waits::at(caller, record));
+    // SAFETY: as the caller says.
+    let yielder = unsafe { yielder.as_ref() };
+    // What panics there are under way here are not the neighbours' business.
+    let panics = set_aside::set_aside();
+    yielder.set_unwinding(!panics.is_none());
+    yielder.switch(());
+    yielder.set_unwinding(false);
+    panics.restore();
+}
+
+/// The record of a function that waits, until it goes on or is unwound.
+struct Waits(Arc<Record>);
+
+impl Waits {
+    fn at(place: &'static Location<'static>, record: Arc<Record>) -> Self {
+        record.waits_at(place);
+        Waits(record)
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.runs();
+    }
 }
 
 #[cold]
 #[track_caller]
 fn cannot_wait(error: WaitError) -> ! {
     if error == WaitError::Cancelled {
-        // Not the function's fault, and nobody is to be told by the panic hook; unless this is a destructor: the process
-        // ends then, and it should be said why. Once will do.
-        if running::refusals() == 1 {
-            eprintln!("mixio: cannot wait: {error} (at {})", Location::caller());
-        }
-        panic::resume_unwind(Box::new(error));
+        running::strand(Location::caller());
+        let Place::Coroutine(yielder) = running::place() else { unreachable!("only a coroutine is cancelled") };
+        // This is a destructor, and runs because of a panic: another would end the process. So the function stays here for
+        // ever; whoever drops it says so.
+        // SAFETY: it is that of the coroutine on top of which we run.
+        unsafe { suspend_watched(yielder, Location::caller()) };
+        unreachable!("whoever ends a function doesn't resume it where it is stranded");
     }
     panic!("cannot wait: {error}")
 }
@@ -149,24 +203,33 @@ pub fn in_coroutine() -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// The [`AsAsync`](crate::AsAsync) is being dropped while a panic unwinds its stack, be it for that: so this is a
-    /// destructor, most likely. The future isn't ready at once, and nobody will poll it again.
-    ///
-    /// (Where no panic is under way the function is unwound instead, so this is never given.)
+    /// The [`AsAsync`](crate::AsAsync) is being dropped, and this is a destructor that runs because of that. The future isn't
+    /// ready at once, and nobody will poll it again: see [there](crate::AsAsync#dropping) for how it can be otherwise.
     Cancelled,
     /// This is a waker, called by a future that is being polled, and the future isn't ready at once. Who is polling can't
     /// be suspended by it.
     InWaker,
+    /// This is a [hook](crate::hooks), and the future isn't ready at once.
+    InHook,
+    /// This is code that an executor polls, outside of any [`as_async`](crate::as_async), and the future isn't ready at once. To
+    /// park the thread would stall the executor, and perhaps for ever. Who tells is a
+    /// [runtime adapter](crate::runtime::set_executor_check).
+    OnExecutor,
 }
 
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             WaitError::Cancelled => {
-                "the `AsAsync` that this runs in is being dropped, and the future is not ready at once; a destructor \
-                 that runs then can use `try_wait`"
+                "the `AsAsync` that this runs in is being dropped, and the future is not ready at once; await its \
+                 `cancel()` instead of dropping it, or have a runtime adapter install a reaper, or use `try_wait` here"
             }
             WaitError::InWaker => "this is a waker, and the future is not ready at once",
+            WaitError::InHook => "this is a hook, and the future is not ready at once",
+            WaitError::OnExecutor => {
+                "this is the thread of an executor, which it would stall; run the function by `mixio::as_async`, and \
+                 await that"
+            }
         })
     }
 }

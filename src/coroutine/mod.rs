@@ -8,6 +8,8 @@ mod creation;
 mod on_stack;
 mod panic;
 mod scoped;
+#[cfg(feature = "std")]
+pub(crate) mod set_aside;
 pub(crate) mod unwinding;
 mod word;
 mod yielder;
@@ -331,13 +333,20 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
             !self.suspended_unwinding(),
             "cannot throw into a coroutine that is suspended by a destructor while it unwinds"
         );
-        let Some(sp) = self.suspended.take() else { not_suspended("throw into", self.leaked()) };
-        if cfg!(not(panic = "unwind")) {
+        if self.suspended.is_some() && cfg!(not(panic = "unwind")) {
             panic::abort("cannot throw into a suspended coroutine in a build with panic = \"abort\"");
         }
+        self.throw_catching(payload).unwrap_or_else(|payload| panic::raise(payload))
+    }
+
+    /// As `throw`, for one that has started and that no destructor has suspended in a panic; gives the coroutine's panic
+    /// instead of raising it.
+    #[cfg(feature = "std")]
+    pub(crate) fn throw_catching(&mut self, payload: Payload) -> Result<CoroutineResult<Yield, Return>, Payload> {
+        let Some(sp) = self.suspended.take() else { not_suspended("throw into", self.leaked()) };
         // SAFETY: it is suspended, not fresh, and we are on its thread.
         let outcome = unsafe { self.raise_at(sp, payload) };
-        self.came_back(outcome).unwrap_or_else(|payload| panic::raise(payload))
+        self.came_back(outcome)
     }
 
     /// Switches into the coroutine with a panic.
@@ -433,6 +442,12 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         self.control().cast()
     }
 
+    /// Its stack pointer, of one that is suspended.
+    #[cfg(feature = "std")]
+    pub(crate) fn suspended_at(&self) -> Option<NonNull<c_void>> {
+        self.suspended
+    }
+
     /// The control block, which lives as long as the stack.
     #[inline(always)]
     fn control(&self) -> NonNull<Control> {
@@ -444,7 +459,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
 
     /// Whether a destructor has suspended it in the midst of a panic of its own, so that no other may be raised there.
     #[cfg(feature = "std")]
-    fn suspended_unwinding(&self) -> bool {
+    pub(crate) fn suspended_unwinding(&self) -> bool {
         // SAFETY: `prepare` has put it there.
         self.suspended.is_some() && unsafe { self.control().as_ref() }.unwinding.get()
     }

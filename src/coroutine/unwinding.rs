@@ -1,10 +1,12 @@
 //! Getting rid of a coroutine that has not finished.
 
-#[cfg(all(feature = "std", panic = "unwind"))]
+#[cfg(feature = "std")]
 use std::sync::Arc;
 
 use core::fmt;
 use core::mem::ManuallyDrop;
+#[cfg(feature = "std")]
+use core::panic::Location;
 
 use super::Coroutine;
 #[cfg(all(feature = "std", panic = "unwind"))]
@@ -168,30 +170,31 @@ impl<Return> Unwound<Return> {
 }
 
 /// The payload of the panic that unwinds a suspended coroutine.
-#[cfg(all(feature = "std", panic = "unwind"))]
+#[cfg(feature = "std")]
 struct ForcedUnwind(Arc<()>);
 
 /// Makes [`ForcedUnwind`]s for one unwinding, knows them again, and counts those that are not dropped yet: nobody has
 /// caught them, or else keeps them.
-#[cfg(all(feature = "std", panic = "unwind"))]
-struct ForcedUnwinds(Arc<()>);
+#[cfg(feature = "std")]
+pub(crate) struct ForcedUnwinds(Arc<()>);
 
-#[cfg(all(feature = "std", panic = "unwind"))]
+#[cfg(feature = "std")]
 impl ForcedUnwinds {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         ForcedUnwinds(Arc::new(()))
     }
 
-    fn payload(&self) -> Payload {
+    pub(crate) fn payload(&self) -> Payload {
         Box::new(ForcedUnwind(self.0.clone()))
     }
 
     /// How many are on their way, or caught and kept.
+    #[cfg(panic = "unwind")]
     fn alive(&self) -> usize {
         Arc::strong_count(&self.0) - 1
     }
 
-    fn made(&self, payload: &Payload) -> bool {
+    pub(crate) fn made(&self, payload: &Payload) -> bool {
         payload.downcast_ref::<ForcedUnwind>().is_some_and(|one| Arc::ptr_eq(&one.0, &self.0))
     }
 }
@@ -202,6 +205,9 @@ impl ForcedUnwinds {
 pub(crate) enum CannotUnwind {
     Swallowed,
     SuspendedByDestructor,
+    /// By a `wait` in a destructor, here.
+    #[cfg(feature = "std")]
+    Stranded(&'static Location<'static>),
     NoUnwinding,
 }
 
@@ -221,6 +227,15 @@ impl CannotUnwind {
 impl fmt::Display for CannotUnwind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self {
+            #[cfg(feature = "std")]
+            CannotUnwind::Stranded(place) => {
+                return write!(
+                    f,
+                    "a destructor waits at {place}, but its `AsAsync` was dropped where nobody can wait with it, so that \
+                     its stack is leaked: await its `cancel()` instead of dropping it, or have a runtime adapter install \
+                     a reaper (mixio::runtime::set_reaper), or use `try_wait` there"
+                );
+            }
             CannotUnwind::Swallowed => "that keeps catching the panic and suspending itself",
             CannotUnwind::SuspendedByDestructor => "that is suspended by a destructor while it unwinds",
             CannotUnwind::NoUnwinding => {

@@ -83,8 +83,7 @@ impl<Input, Yield> Yielder<Input, Yield> {
         input
     }
 
-    /// As `suspend`, for whoever never unwinds the coroutine while the thread is panicking, and so needn't know whether
-    /// that is the coroutine's own panic.
+    /// As `suspend`, for whoever knows by himself whether the thread's panic is the coroutine's own.
     #[inline(always)]
     pub(crate) fn switch(&self, value: Yield) -> Input {
         let mut value = ManuallyDrop::new(value);
@@ -99,6 +98,13 @@ impl<Input, Yield> Yielder<Input, Yield> {
         }
         // SAFETY: the resumer encoded an Input, and waits until we suspend again.
         unsafe { decode(word) }
+    }
+
+    /// Notes whether the coroutine is about to be suspended in the midst of a panic of its own: for who suspends it by
+    /// [`switch`](Self::switch), and knows.
+    #[cfg(feature = "std")]
+    pub(crate) fn set_unwinding(&self, unwinding: bool) {
+        self.control.unwinding.set(unwinding);
     }
 
     /// Runs `function` on the stack of whoever resumed the coroutine, and gives its value.

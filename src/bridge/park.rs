@@ -10,11 +10,11 @@ use std::thread::{self, Thread};
 
 use super::running::{self, Place};
 
-/// Wakes one `block_on`.
+/// Wakes one `park_on`.
 struct Parker {
     thread: Thread,
     /// Whether a wake has come since the last poll. A flag of its own, and not just the thread's token: that one may
-    /// be taken by a `block_on` nested in the poll of this one.
+    /// be taken by a `park_on` nested in the poll of this one.
     woken: AtomicBool,
 }
 
@@ -32,7 +32,7 @@ impl Wake for Parker {
 }
 
 thread_local! {
-    /// One for the next `block_on` of this thread, so that not each of them allocates. A late wake by an earlier one's
+    /// One for the next `park_on` of this thread, so that not each of them allocates. A late wake by an earlier one's
     /// future costs a poll too many, and nothing else.
     static SPARE: Cell<Option<Arc<Parker>>> = const { Cell::new(None) };
 }
@@ -41,7 +41,7 @@ thread_local! {
 ///
 /// Gives `None` if that must not be: the poll may be interrupted, by a coroutine of the user's own, and go on inside an
 /// `as_async`.
-pub(super) fn block_on<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+pub(super) fn park_on<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     // A destructor of another thread-local may wait after this one is gone.
     let spare = SPARE.try_with(Cell::take).ok().flatten();
     let parker = spare.unwrap_or_else(|| Arc::new(Parker { thread: thread::current(), woken: AtomicBool::new(false) }));

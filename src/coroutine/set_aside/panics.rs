@@ -1,0 +1,75 @@
+//! Setting panics aside, and restoring them.
+
+use std::thread;
+
+use super::helper::Helper;
+use super::token::{STACK_SIZE, Token};
+use crate::stack::DefaultStack;
+
+/// Panics that were taken off the count of a thread, to be put back on it by [`restore`](Self::restore).
+///
+/// If it is dropped instead the count stays as it is: right for panics that are never caught, because the stack that they
+/// unwind is leaked.
+#[must_use = "a thread that catches a panic that was set aside must have restored it before"]
+pub(crate) struct Panics {
+    /// As many as there are panics: those that the tokens were on, kept so that restoring them can't fail.
+    stacks: Vec<DefaultStack>,
+    /// Who has raised the tokens. Set if there are any.
+    helper: Option<&'static Helper>,
+}
+
+/// Takes all panics off the count of this thread: [`panicking`](thread::panicking) is false afterwards.
+///
+/// Free of charge if there are none. Otherwise it takes two switches between threads for each, and the first time in a process
+/// three threads are started. It never panics; where it [can't](super) set panics aside it leaves those that remain as they
+/// are.
+///
+/// The stack that they unwind should be suspended next, and not run any destructor or catch anything before they are
+/// restored.
+#[inline(always)]
+pub(crate) fn set_aside() -> Panics {
+    let mut panics = Panics { stacks: Vec::new(), helper: None };
+    if thread::panicking() {
+        panics.take();
+    }
+    panics
+}
+
+impl Panics {
+    /// Whether there are none.
+    #[inline(always)]
+    pub(crate) fn is_none(&self) -> bool {
+        self.stacks.is_empty()
+    }
+
+    /// Puts them back on the count of this thread, on top of those that are there.
+    ///
+    /// Free of charge if there are none. No other thread is waited for.
+    #[inline(always)]
+    pub(crate) fn restore(self) {
+        if !self.is_none() {
+            self.put_back();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take(&mut self) {
+        let Some(helper) = Helper::current() else { return };
+        self.helper = Some(helper);
+        while thread::panicking() {
+            let Ok(stack) = DefaultStack::new(STACK_SIZE) else { return };
+            let Some(token) = helper.raise(stack) else { return };
+            self.stacks.push(token.catch());
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_back(self) {
+        let tokens = self.stacks.into_iter().map(Token::raise).collect();
+        if let Some(helper) = self.helper {
+            helper.catch(tokens);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a dump tells.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::record::Record;
+
+/// What there was to be told of all functions at one moment: see [`dump`](super::dump).
+///
+/// Its `Display` is a line for each.
+#[derive(Clone, Debug)]
+pub struct Dump {
+    functions: Vec<Function>,
+}
+
+impl Dump {
+    pub(super) fn new(records: Vec<Arc<Record>>) -> Self {
+        Dump { functions: records.into_iter().map(Function::new).collect() }
+    }
+
+    /// The functions, in the order in which they have started.
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.functions.len();
+        write!(f, "{count} function{}", if count == 1 { "" } else { "s" })?;
+        for function in &self.functions {
+            write!(f, "\n  {function}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One function, at the moment of the [`Dump`].
+#[derive(Clone, Debug)]
+pub struct Function {
+    record: Arc<Record>,
+    suspension: Option<(&'static Location<'static>, Duration, usize)>,
+}
+
+impl Function {
+    fn new(record: Arc<Record>) -> Self {
+        let suspension = record.suspension();
+        Function { record, suspension }
+    }
+
+    /// Its number: functions are counted from one as they start.
+    pub fn number(&self) -> u64 {
+        self.record.number
+    }
+
+    /// The name that [`AsAsync::named`](crate::AsAsync::named) gave it.
+    pub fn name(&self) -> Option<&str> {
+        self.record.name.as_deref()
+    }
+
+    /// Where [`as_async`](crate::as_async) was called.
+    pub fn created_at(&self) -> &'static Location<'static> {
+        self.record.created
+    }
+
+    /// Where it waits: the call of [`wait`](crate::wait). `None` if it runs.
+    pub fn waits_at(&self) -> Option<&'static Location<'static>> {
+        self.suspension.map(|(place, ..)| place)
+    }
+
+    /// For how long it has waited there since it last ran. `None` if it runs.
+    pub fn waited(&self) -> Option<Duration> {
+        self.suspension.map(|(_, waited, _)| waited)
+    }
+
+    /// How many bytes of its stack are in use. `None` if it runs.
+    pub fn stack_used(&self) -> Option<usize> {
+        self.suspension.map(|(.., used)| used)
+    }
+
+    /// How many bytes its stack has.
+    pub fn stack_size(&self) -> usize {
+        self.record.stack_size
+    }
+
+    /// The name of its thread, if that has one.
+    pub fn thread(&self) -> Option<&str> {
+        self.record.thread.name()
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.number())?;
+        if let Some(name) = self.name() {
+            write!(f, " {name:?}")?;
+        }
+        match self.suspension {
+            Some((place, waited, _)) => write!(f, " waits {waited:.1?} at {place}")?,
+            None => write!(f, " runs")?,
+        }
+        write!(f, ", created at {}", self.created_at())?;
+        match self.thread() {
+            Some(thread) => write!(f, ", on thread {thread}")?,
+            None => write!(f, ", on thread {:?}", self.record.thread.id())?,
+        }
+        match self.suspension {
+            Some((_, _, used)) => write!(f, ", {used} of {} bytes of stack", self.stack_size()),
+            None => write!(f, ", a stack of {} bytes", self.stack_size()),
+        }
+    }
+}
