@@ -1,20 +1,24 @@
 //! Ways in: from plain code to plain code that may wait.
 
-use mixio::{Io, as_async};
+use mixio::{Io, as_async, in_coroutine};
 use tokio::runtime::LocalRuntime;
 use tokio::task::JoinHandle;
+
+use crate::check::{install, is_polled};
+use crate::reaper::Reaping;
 
 /// Runs a program as the setting says, and gives what it returns.
 ///
 /// - [`Io::Async`]: on a new [`LocalRuntime`] of this thread, inside of [`mixio::as_async`]. `function` and all that it
 ///   calls may [`wait`](mixio::wait). Tasks that it has spawned make progress while it waits; when it returns, those that are
-///   left are dropped, as a program's threads end with its `main`.
+///   left are dropped, as a program's threads end with its `main`. Functions that were dropped before while they waited are
+///   waited for, if they are still being unwound: see [`REAPING_LIMIT`](crate::REAPING_LIMIT).
 /// - [`Io::Blocking`]: by a plain call. There is no runtime.
 ///
 /// # Panics
 ///
-/// With the panic of `function`. If the runtime can't be made, for want of file descriptors say. If the thread runs a
-/// runtime already: [`spawn_local`] is for there.
+/// With the panic of `function`. In [`Io::Async`]: if the runtime can't be made, for want of file descriptors say; in a task, or
+/// inside of [`mixio::as_async`]: [`spawn_local`] is for there.
 ///
 /// # Example
 ///
@@ -39,9 +43,19 @@ where
     T: 'static,
 {
     match Io::current() {
+        Io::Async if is_polled() || in_coroutine() => {
+            panic!(
+                "`run` is for plain code, and this is polled by an executor already: call the function, or `spawn_local` it"
+            )
+        }
         Io::Async => {
             let runtime = LocalRuntime::new().unwrap_or_else(|error| panic!("cannot make a tokio runtime: {error}"));
-            runtime.block_on(as_async(function))
+            runtime.block_on(async {
+                let reaping = Reaping::start();
+                let value = as_async(function).await;
+                reaping.finish().await;
+                value
+            })
         }
         Io::Blocking => function(),
     }
@@ -81,5 +95,6 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
+    install();
     tokio::task::spawn_local(as_async(function))
 }

@@ -53,21 +53,30 @@
 //! | --- | --- |
 //! | [`run`] | runs a program as the setting says |
 //! | [`net`], [`thread`], [`time`] | what std has under these names |
+//! | [`start_loop`] | an event loop for plain code that is no coroutine: scripts, tools, interactive sessions |
 //! | [`spawn_local`] | a plain function as a task of the current thread |
 //! | [`spawn_pinned`], [`Workers`] | plain functions on other threads, one event loop on each |
+//! | [`install`], [`install_reaper`] | what the others do by the way, for runtimes of one's own: refusing to stall them, and unwinding in peace |
 //!
 //! # Where the asynchronous half works
 //!
-//! Inside [`mixio::as_async`] on a thread of a tokio runtime: so in [`run`], in [`spawn_local`] and [`spawn_pinned`], and
-//! in whatever tokio polls. The runtime needs its I/O and time drivers (`enable_all`).
+//! Inside [`mixio::as_async`] on a thread of a tokio runtime: so in [`run`], in [`spawn_local`] and [`spawn_pinned`]. Or outside
+//! of it, where the thread may be blocked: after [`start_loop`], or in tokio's `spawn_blocking`. A runtime of one's own
+//! needs its I/O and time drivers (`enable_all`).
 #![forbid(unsafe_code)]
 
+mod check;
 mod entry;
 pub mod net;
 mod place;
+mod reaper;
+mod start_loop;
 pub mod thread;
 pub mod time;
 mod workers;
 
+pub use check::install;
 pub use entry::{run, spawn_local};
+pub use reaper::{REAPING_LIMIT, install_reaper};
+pub use start_loop::{LoopGuard, start_loop};
 pub use workers::{Workers, spawn_pinned};

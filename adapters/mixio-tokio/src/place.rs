@@ -6,9 +6,11 @@ use std::io;
 use mixio::{Io, try_wait};
 use tokio::runtime::Handle;
 
+use crate::check::install;
+
 /// What to do where there is no runtime: for errors and panics.
 pub(crate) const NO_RUNTIME: &str = "there is no tokio runtime on this thread, as `Io::Async` needs it: \
-     run this inside of `mixio_tokio::run`, or set MIXIO=blocking";
+     call `mixio_tokio::start_loop` before, or run this by `mixio_tokio::run`, or set MIXIO=blocking";
 
 /// Whether tokio's sockets and timers can be made here.
 pub(crate) fn has_runtime() -> bool {
@@ -21,6 +23,7 @@ pub(crate) fn has_runtime() -> bool {
 ///
 /// If that is asynchronous, and there is no runtime here.
 pub(crate) fn setting() -> io::Result<Io> {
+    install();
     let io = Io::current();
     if io == Io::Async {
         need_runtime()?;

@@ -4,7 +4,9 @@ use std::any::Any;
 use std::fmt;
 use std::thread;
 
-use mixio::{Io, as_async, wait};
+use mixio::{Io, wait};
+
+use crate::entry::spawn_local;
 
 #[doc(no_inline)]
 pub use crate::time::sleep;
@@ -44,7 +46,7 @@ where
     T: Send + 'static,
 {
     JoinHandle(match Io::current() {
-        Io::Async => Inner::Task(tokio::task::spawn_local(as_async(function))),
+        Io::Async => Inner::Task(spawn_local(function)),
         Io::Blocking => Inner::Thread(thread::spawn(function)),
     })
 }

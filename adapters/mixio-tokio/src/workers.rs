@@ -5,17 +5,23 @@
 //! such a pool simple: a `Send` task of it may spawn local ones.
 
 use std::fmt;
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
+use std::task::Poll;
 use std::thread;
 
 use mixio::as_async;
 use tokio::runtime::{Handle, LocalRuntime};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
+
+use crate::reaper::{REAPING_LIMIT, Reaping};
 
 /// Runs a plain function on one of the workers of the process: one thread per core, with an event loop each.
 ///
@@ -74,17 +80,17 @@ where
 ///
 /// # Dropping
 ///
-/// Waits for the threads to end. Functions that are under way are aborted.
+/// Aborts the functions that are under way, and blocks until the threads have ended. Destructors of those functions may wait,
+/// for no longer than [`REAPING_LIMIT`](crate::REAPING_LIMIT).
 pub struct Workers {
     workers: Box<[Worker]>,
 }
 
 struct Worker {
     runtime: Handle,
-    /// How many functions are under way.
-    load: Arc<AtomicUsize>,
+    load: Arc<Load>,
     /// Dropped to end it.
-    end: Option<oneshot::Sender<()>>,
+    end: Option<watch::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -125,46 +131,65 @@ impl Workers {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let worker = self.workers.iter().min_by_key(|worker| worker.load.load(Ordering::Relaxed));
-        let worker = worker.expect("there is at least one");
-        let load = Load::one_more(&worker.load);
-        worker.runtime.spawn(async move {
-            // On its thread, so it is here that the function becomes a future, which isn't `Send`.
-            let function = || {
-                let _load = load;
-                function()
-            };
-            let mut pinned = AbortOnDrop(tokio::task::spawn_local(as_async(function)));
-            match (&mut pinned.0).await {
-                Ok(value) => value,
-                Err(error) => match error.try_into_panic() {
-                    Ok(payload) => resume_unwind(payload),
-                    Err(_cancelled) => {
-                        unreachable!("the runtime aborts this task first, and nobody else has its handle")
-                    }
-                },
-            }
-        })
+        let worker = self.workers.iter().min_by_key(|worker| worker.load.number());
+        worker.expect("there is at least one").spawn(function)
     }
 }
 
 impl Worker {
     fn start(index: usize) -> io::Result<Self> {
+        let load = Arc::<Load>::default();
         let (tell, told) = mpsc::sync_channel(1);
-        let (end, ended) = oneshot::channel();
-        let run = move || match LocalRuntime::new() {
-            Ok(runtime) => {
+        let (end, mut ended) = watch::channel(());
+        let under_way = load.clone();
+        let run = move || {
+            let runtime = match LocalRuntime::new() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(tell.send(Err(error))),
+            };
+            runtime.block_on(async {
+                let reaping = Reaping::start();
                 let _ = tell.send(Ok(runtime.handle().clone()));
-                // What is awaited never comes: an error tells that the sender is dropped.
-                let _ = runtime.block_on(ended);
-            }
-            Err(error) => {
-                let _ = tell.send(Err(error));
-            }
+                // Nothing is ever sent: an error tells that the sender is dropped.
+                let _ = ended.changed().await;
+                let _ = timeout(REAPING_LIMIT, under_way.none_left()).await;
+                reaping.finish().await;
+            });
         };
         let thread = thread::Builder::new().name(format!("mixio-{index}")).spawn(run)?;
         let runtime = told.recv().expect("a new thread says whether it has a runtime")?;
-        Ok(Worker { runtime, load: Arc::default(), end: Some(end), thread: Some(thread) })
+        Ok(Worker { runtime, load, end: Some(end), thread: Some(thread) })
+    }
+
+    /// A task that is `Send`, and gets here from any thread. Only on this one the function becomes a future, which isn't.
+    fn spawn<F, T>(&self, function: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let mut end = self.end.as_ref().expect("it is taken by the drop").subscribe();
+        let counts = UnderWay::one_more(&self.load);
+        self.runtime.spawn(async move {
+            let function = || {
+                let _counts = counts;
+                function()
+            };
+            let mut pinned = AbortOnDrop(tokio::task::spawn_local(as_async(function)));
+            let mut end = pin!(end.changed());
+            let outcome = poll_fn(|context| match Pin::new(&mut pinned.0).poll(context) {
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+                Poll::Pending => end.as_mut().poll(context).map(|_| None),
+            });
+            match outcome.await.map(|outcome| outcome.map_err(JoinError::try_into_panic)) {
+                Some(Ok(value)) => value,
+                Some(Err(Ok(payload))) => resume_unwind(payload),
+                // It is to end, with the runtime, and cancelled rather than with a value.
+                Some(Err(Err(_))) | None => {
+                    drop(pinned);
+                    pending().await
+                }
+            }
+        })
     }
 }
 
@@ -186,24 +211,47 @@ impl Drop for Workers {
 
 impl fmt::Debug for Workers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let load: Vec<_> = self.workers.iter().map(|worker| worker.load.load(Ordering::Relaxed)).collect();
+        let load: Vec<_> = self.workers.iter().map(|worker| worker.load.number()).collect();
         f.debug_struct("Workers").field("load", &load).finish_non_exhaustive()
     }
 }
 
-/// Counts as one function under way.
-struct Load(Arc<AtomicUsize>);
+/// How many functions are under way on a worker.
+#[derive(Default)]
+struct Load {
+    number: AtomicUsize,
+    none: Notify,
+}
 
 impl Load {
-    fn one_more(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Load(count.clone())
+    fn number(&self) -> usize {
+        // Relaxed, here and below: the number is all there is to see.
+        self.number.load(Ordering::Relaxed)
+    }
+
+    /// For the worker's own thread, on which the functions end.
+    async fn none_left(&self) {
+        while self.number() > 0 {
+            self.none.notified().await;
+        }
     }
 }
 
-impl Drop for Load {
+/// Counts as one of them: is on the function's stack, so that one that is being unwound still counts.
+struct UnderWay(Arc<Load>);
+
+impl UnderWay {
+    fn one_more(load: &Arc<Load>) -> Self {
+        load.number.fetch_add(1, Ordering::Relaxed);
+        UnderWay(load.clone())
+    }
+}
+
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if self.0.number.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.none.notify_waiters();
+        }
     }
 }
 

@@ -37,7 +37,9 @@ mod timeouts;
 mod unix_listener;
 mod unix_stream;
 
-pub use std::net::Shutdown;
+/// What else std has under this name: not sockets, but what they are used with.
+#[doc(no_inline)]
+pub use std::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;

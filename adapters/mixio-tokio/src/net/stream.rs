@@ -57,14 +57,15 @@ impl<T: TokioStream> Stream<T> {
             Io::Blocking => Ok(Stream::Blocking(stream)),
             Io::Async => {
                 stream.set_nonblocking(true)?;
-                Self::from_tokio(T::from_std(stream)?)
+                let timeouts = Timeouts::of(&SockRef::from(&stream))?;
+                Ok(Stream::Async(T::from_std(stream)?, timeouts))
             }
         }
     }
 
-    pub(super) fn from_tokio(stream: T) -> io::Result<Self> {
-        let timeouts = Timeouts::of(&SockRef::from(&stream))?;
-        Ok(Stream::Async(stream, timeouts))
+    /// A new one: it has no timeouts.
+    pub(super) fn from_tokio(stream: T) -> Self {
+        Stream::Async(stream, Timeouts::default())
     }
 
     pub(super) fn into_std(self) -> io::Result<T::Std> {

@@ -111,7 +111,7 @@ impl TcpListener {
             }
             Listener::Async(listener) => {
                 let (stream, peer) = wait_io(listener.accept())?;
-                Ok((TcpStream::from_tokio(stream)?, peer))
+                Ok((TcpStream::from_tokio(stream), peer))
             }
         }
     }

@@ -54,7 +54,7 @@ impl TcpStream {
     pub fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         match setting()? {
             Io::Blocking => net::TcpStream::connect(address).map(Self::blocking),
-            Io::Async => Self::from_tokio(wait_io(tokio::net::TcpStream::connect(address))?),
+            Io::Async => wait_io(tokio::net::TcpStream::connect(address)).map(Self::from_tokio),
         }
     }
 
@@ -72,13 +72,13 @@ impl TcpStream {
                 let expired = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "connection timed out"));
                 let connect =
                     async { timeout(limit, tokio::net::TcpStream::connect(*address)).await.unwrap_or_else(expired) };
-                Self::from_tokio(wait_io(connect)?)
+                wait_io(connect).map(Self::from_tokio)
             }
         }
     }
 
-    pub(super) fn from_tokio(stream: tokio::net::TcpStream) -> io::Result<Self> {
-        Stream::from_tokio(stream).map(TcpStream)
+    pub(super) fn from_tokio(stream: tokio::net::TcpStream) -> Self {
+        TcpStream(Stream::from_tokio(stream))
     }
 
     pub(super) fn blocking(stream: net::TcpStream) -> Self {

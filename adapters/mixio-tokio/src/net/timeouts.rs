@@ -14,7 +14,7 @@ use crate::place::{need_runtime, wait_io};
 /// The timeouts of an asynchronous stream, which it shares with its clones.
 ///
 /// They are those of the socket: kept here as well, so that not each read has to ask the kernel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Timeouts(Arc<[Timeout; 2]>);
 
 /// Which of the two.
@@ -81,12 +81,12 @@ pub(super) fn zero_timeout() -> io::Error {
 }
 
 /// In nanoseconds, of which 64 bits make 584 years; zero is none.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Timeout(AtomicU64);
 
 impl Timeout {
     fn new(timeout: Option<Duration>) -> Self {
-        let this = Timeout(AtomicU64::new(0));
+        let this = Timeout::default();
         this.set(timeout);
         this
     }

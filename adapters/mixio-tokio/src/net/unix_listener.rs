@@ -115,7 +115,7 @@ impl UnixListener {
             }
             Listener::Async(listener) => {
                 let (stream, peer) = wait_io(listener.accept())?;
-                Ok((UnixStream::from_tokio(stream)?, peer.into()))
+                Ok((UnixStream::from_tokio(stream), peer.into()))
             }
         }
     }
@@ -194,3 +194,12 @@ impl Iterator for UnixIncoming<'_> {
 }
 
 impl FusedIterator for UnixIncoming<'_> {}
+
+impl<'a> IntoIterator for &'a UnixListener {
+    type Item = io::Result<UnixStream>;
+    type IntoIter = UnixIncoming<'a>;
+
+    fn into_iter(self) -> UnixIncoming<'a> {
+        self.incoming()
+    }
+}

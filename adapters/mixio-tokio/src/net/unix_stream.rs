@@ -64,12 +64,13 @@ impl UnixStream {
             Io::Blocking => net::UnixStream::connect_addr(address).map(Self::blocking),
             Io::Async => {
                 let address = address.clone();
-                Self::from_tokio(wait_io(async move {
+                let connected = wait_io(async move {
                     match tokio::net::UnixStream::connect_addr(&address.clone().into()).await {
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => connect_blocking(address).await,
                         result => result,
                     }
-                })?)
+                });
+                connected.map(Self::from_tokio)
             }
         }
     }
@@ -84,13 +85,13 @@ impl UnixStream {
             Io::Blocking => net::UnixStream::pair().map(|(one, other)| (Self::blocking(one), Self::blocking(other))),
             Io::Async => {
                 let (one, other) = tokio::net::UnixStream::pair()?;
-                Ok((Self::from_tokio(one)?, Self::from_tokio(other)?))
+                Ok((Self::from_tokio(one), Self::from_tokio(other)))
             }
         }
     }
 
-    pub(super) fn from_tokio(stream: tokio::net::UnixStream) -> io::Result<Self> {
-        Stream::from_tokio(stream).map(UnixStream)
+    pub(super) fn from_tokio(stream: tokio::net::UnixStream) -> Self {
+        UnixStream(Stream::from_tokio(stream))
     }
 
     pub(super) fn blocking(stream: net::UnixStream) -> Self {

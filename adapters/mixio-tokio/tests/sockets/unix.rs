@@ -32,7 +32,7 @@ pub(crate) fn echo() {
 pub(crate) fn pair() {
     let (mut one, mut other) = UnixStream::pair().unwrap();
     assert!(one.local_addr().unwrap().is_unnamed() && one.peer_addr().unwrap().is_unnamed());
-    one.write_vectored(&[IoSlice::new(b"he"), IoSlice::new(b"llo")]).unwrap();
+    assert_eq!(one.write_vectored(&[IoSlice::new(b"he"), IoSlice::new(b"llo")]).unwrap(), 5);
     let mut greeting = [0; 5];
     other.read_exact(&mut greeting).unwrap();
     assert_eq!(&greeting, b"hello");
