@@ -57,6 +57,32 @@
 //!                    +-----------------------+
 //! ```
 //!
+//! ## Suspended, and called atop
+//!
+//! ```text
+//!     the caller's stack                      the coroutine's
+//!                                             base -> +-----------------------+
+//!     |                         |                     | (not for assembly)    |
+//!     ~  frames of the caller   ~                     | root: return address  |  } a frame
+//!     +-------------------------+          control -> | resumer --------------+--+ record
+//!     | (padding)               |                     +-----------------------+  |
+//!     | x19                     |                     ~  frames of the user   ~  |
+//!     | return address          |  } a frame          |  the suspending one   |  |
+//!     | x29                     |  } record           +-----------------------+  |
+//!     +-------------------------+ <------------+      | x29                   |  |
+//!     | (padding)               |              |sp -> | x19                   |  |
+//!     | sp                      |              |      +-----------------------+  |
+//!     | address to resume at    |  } a frame   +---------------------------------+
+//!     | the coroutine's x29     |  } record
+//!     +-------------------------+ <- x29
+//!     ~  the function's frames  ~
+//! ```
+//!
+//! The function runs on its caller's stack; of the coroutine's nothing is written but `resumer`. What unwinders take for
+//! the function's caller is the coroutine where it is suspended: the lower record says so to a walk over frame pointers,
+//! `atop_frame` to one by DWARF. From the coroutine's root they go on, as ever, by `root_frame` and the upper record, and so
+//! in the true caller.
+//!
 //! ## Registers at each switch
 //!
 //! | register | into the coroutine | out of it |
@@ -148,12 +174,68 @@ pub(crate) unsafe extern "C" fn root_frame() {
     )
 }
 
+/// Where [`resume`] enters to call a function atop a suspended coroutine: the word leads to an `AtopCall`. The coroutine
+/// stays suspended as it was.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn atop_frame() {
+    naked_asm!(
+        ".cfi_startproc",
+        // As for `root_frame`: the function's frames and the coroutine's lie on two stacks.
+        #[cfg(not(target_vendor = "apple"))]
+        ".cfi_signal_frame",
+        "hint #34",
+        // x0: the word; x1: the coroutine's stack pointer; x4: control; x30: the return address.
+        "stp x29, x30, [sp, #-32]!",
+        ".cfi_def_cfa_offset 32",
+        ".cfi_offset x30, -24",
+        ".cfi_offset x29, -32",
+        "str x19, [sp, #16]",
+        ".cfi_offset x19, -16",
+        // As when the coroutine is resumed: `root_frame` finds the resumer there.
+        "mov x5, sp",
+        "str x5, [x4]",
+        "ldr x5, [x1, #8]",
+        "ldp x6, x2, [x0]",
+        "ldr x0, [x0, #16]",
+        "stp x5, x6, [sp, #-32]!",
+        ".cfi_def_cfa_offset 64",
+        "str x1, [sp, #16]",
+        ".cfi_remember_state",
+        "mov x29, sp",
+        // The CFA, that is the coroutine's stack pointer as it is outside the `asm!` of `suspend`, is *(u64 *)(x29 + 16)
+        // + 16: the bytes are DW_CFA_def_cfa_expression (0x0f), 5 bytes long: DW_OP_breg29 x29+16 (0x8d 0x10),
+        // DW_OP_deref (0x06), DW_OP_plus_uconst 16 (0x23 0x10).
+        ".cfi_escape 0x0f, 5, 0x8d, 0x10, 0x06, 0x23, 0x10",
+        // Where it goes on is at x29 + 8: DW_CFA_expression (0x10) for x30 (30), 2 bytes long: DW_OP_breg29 x29+8.
+        ".cfi_escape 0x10, 30, 2, 0x8d, 0x08",
+        // Below the CFA: the two words that `suspend` stored there.
+        ".cfi_offset x29, -8",
+        ".cfi_offset x19, -16",
+        "blr x2",
+        // gdb looks a signal frame up at the return address itself: until here that must hold.
+        "add sp, sp, #32",
+        ".cfi_restore_state",
+        ".cfi_def_cfa_offset 32",
+        "ldp x29, x30, [sp], #32",
+        ".cfi_def_cfa_offset 0",
+        ".cfi_restore x29",
+        ".cfi_restore x30",
+        // The function has kept it.
+        ".cfi_restore x19",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
 /// Switches into the coroutine, until it suspends itself or finishes.
 ///
 /// # Safety
 ///
 /// `sp` and `resume_at` are what `prepare` or the last `resume` gave for the coroutine; they are used only once, on the
 /// thread that the coroutine's frames expect. `throw` is null if the coroutine is fresh.
+///
+/// Or `resume_at` is [`atop_frame`], for a coroutine that is suspended: this is not a use of `sp`, then, and what comes
+/// back has no meaning.
 #[inline(always)]
 pub(crate) unsafe fn resume(
     sp: NonNull<c_void>,

@@ -56,6 +56,30 @@
 //!                    +-----------------------+
 //! ```
 //!
+//! ## Suspended, and called atop
+//!
+//! ```text
+//!     the caller's stack                      the coroutine's
+//!                                             base -> +-----------------------+
+//!     |                         |                     | (not for assembly)    |
+//!     ~  frames of the caller   ~                     | root: return address  |  } a frame
+//!     +-------------------------+          control -> | resumer --------------+--+ record
+//!     | rbx                     |                     +-----------------------+  |
+//!     | return address          |  } a frame          ~  frames of the user   ~  |
+//!     | rbp                     |  } record           |  the suspending one   |  |
+//!     +-------------------------+ <------------+      +-----------------------+  |
+//!     | sp                      |              |      | rbp                   |  |
+//!     | address to resume at    |  } a frame   |sp -> | rbx                   |  |
+//!     | the coroutine's rbp     |  } record    |      +-----------------------+  |
+//!     +-------------------------+ <- rbp       +---------------------------------+
+//!     ~  the function's frames  ~
+//! ```
+//!
+//! The function runs on its caller's stack; of the coroutine's nothing is written but `resumer`. What unwinders take for
+//! the function's caller is the coroutine where it is suspended: the lower record says so to a walk over frame pointers,
+//! `atop_frame` to one by DWARF. From the coroutine's root they go on, as ever, by `root_frame` and the upper record, and so
+//! in the true caller.
+//!
 //! ## Registers at each switch
 //!
 //! | register | into the coroutine | out of it |
@@ -144,12 +168,67 @@ pub(crate) unsafe extern "C" fn root_frame() {
     )
 }
 
+/// Where [`resume`] enters to call a function atop a suspended coroutine: the word leads to an `AtopCall`. The coroutine
+/// stays suspended as it was.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn atop_frame() {
+    naked_asm!(
+        ".cfi_startproc",
+        // As for `root_frame`: the function's frames and the coroutine's lie on two stacks.
+        #[cfg(not(target_vendor = "apple"))]
+        ".cfi_signal_frame",
+        // `resume` has pushed rbx, and its `call` the return address.
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbx, -8",
+        ".cfi_offset rip, -16",
+        // rdi: the word; rsi: control; rax: the coroutine's stack pointer.
+        "push rbp",
+        ".cfi_def_cfa_offset 24",
+        ".cfi_offset rbp, -24",
+        // As when the coroutine is resumed: `root_frame` finds the resumer there.
+        "mov [rsi], rsp",
+        "sub rsp, 24",
+        ".cfi_def_cfa_offset 48",
+        "mov [rsp + 16], rax",
+        "mov rcx, [rdi]",
+        "mov [rsp + 8], rcx",
+        "mov rcx, [rax + 8]",
+        "mov [rsp], rcx",
+        "mov rdx, [rdi + 8]",
+        "mov rdi, [rdi + 16]",
+        ".cfi_remember_state",
+        "mov rbp, rsp",
+        // The CFA, that is the coroutine's stack pointer as it is outside the `asm!` of `suspend`, is *(u64 *)(rbp + 16)
+        // + 16: the bytes are DW_CFA_def_cfa_expression (0x0f), 5 bytes long: DW_OP_breg6 rbp+16 (0x76 0x10),
+        // DW_OP_deref (0x06), DW_OP_plus_uconst 16 (0x23 0x10).
+        ".cfi_escape 0x0f, 5, 0x76, 0x10, 0x06, 0x23, 0x10",
+        // Where it goes on is at rbp + 8: DW_CFA_expression (0x10) for rip (16), 2 bytes long: DW_OP_breg6 rbp+8.
+        ".cfi_escape 0x10, 16, 2, 0x76, 0x08",
+        // Below the CFA: the two words that `suspend` pushed there.
+        ".cfi_offset rbp, -8",
+        ".cfi_offset rbx, -16",
+        "call rdx",
+        // gdb looks a signal frame up at the return address itself: until here that must hold.
+        "add rsp, 24",
+        ".cfi_restore_state",
+        ".cfi_def_cfa_offset 24",
+        "pop rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_restore rbp",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
 /// Switches into the coroutine, until it suspends itself or finishes.
 ///
 /// # Safety
 ///
 /// `sp` and `resume_at` are what `prepare` or the last `resume` gave for the coroutine; they are used only once, on the
 /// thread that the coroutine's frames expect. `throw` is null if the coroutine is fresh.
+///
+/// Or `resume_at` is [`atop_frame`], for a coroutine that is suspended: this is not a use of `sp`, then, and what comes
+/// back has no meaning.
 #[inline(always)]
 pub(crate) unsafe fn resume(
     sp: NonNull<c_void>,

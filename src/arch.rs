@@ -14,8 +14,8 @@ use core::ptr::NonNull;
 mod target;
 
 use target::Fresh;
-use target::root_frame;
 pub(crate) use target::{STACK_ALIGNMENT, call_on_stack, finish, resume, suspend};
+use target::{atop_frame, root_frame};
 
 /// What crosses a switch in one register. It may hold padding, so it is not a plain integer; it may hold a pointer,
 /// so it is a pointer type and keeps that pointer's provenance.
@@ -31,8 +31,8 @@ pub(crate) type Address = *const c_void;
 /// to the record that the resumer pushed, so that a walk over frame pointers goes on there.
 #[repr(C, align(16))]
 pub(crate) struct Control {
-    /// While the coroutine runs: its resumer's stack pointer. Null before it starts, and once it has finished. While it is
-    /// suspended of no meaning, but not null.
+    /// While the coroutine runs, or a function is called atop it: its resumer's stack pointer. Else, while it is suspended,
+    /// of no meaning, but not null. Null before it starts, and once it has finished.
     resumer: Cell<*mut c_void>,
     /// An address in the root frame, the one that the entry function was "called" from.
     root: Cell<*const c_void>,
@@ -168,6 +168,41 @@ pub(crate) unsafe fn fresh_closure(sp: NonNull<c_void>) -> (*mut c_void, DropClo
     (fresh.closure, fresh.drop_closure)
 }
 
+/// What [`call_atop`] hands over to [`atop_frame`].
+#[cfg(feature = "std")]
+#[repr(C)]
+struct AtopCall {
+    resume_at: Address,
+    function: unsafe extern "C" fn(*mut c_void),
+    argument: *mut c_void,
+}
+
+/// Calls `function(argument)` atop a suspended coroutine: to unwinders, its caller is the coroutine at the place where it
+/// is suspended, and the coroutine's resumer is whoever calls this.
+///
+/// The function runs on the stack of whoever calls this. The coroutine stays suspended, with the same `sp` and
+/// `resume_at`.
+///
+/// # Safety
+///
+/// `sp` and `resume_at` are what the last [`resume`] gave for the coroutine that `control` belongs to: it has suspended
+/// itself, and has not been resumed since. We are on its thread. `function` neither resumes it nor gives up its stack, can be
+/// called with `argument`, and does not unwind.
+#[cfg(feature = "std")]
+pub(crate) unsafe fn call_atop(
+    sp: NonNull<c_void>,
+    resume_at: Address,
+    control: NonNull<Control>,
+    function: unsafe extern "C" fn(*mut c_void),
+    argument: *mut c_void,
+) {
+    let mut call = AtopCall { resume_at, function, argument };
+    let word = Word::new((&raw mut call).cast());
+    // SAFETY: `atop_frame` is given what it takes, by the word, which lives until it comes back; for the rest the caller
+    // vouches.
+    unsafe { resume(sp, atop_frame as Address, control, word, core::ptr::null_mut()) };
+}
+
 /// The signatures of the contract, checked for every architecture.
 #[allow(clippy::type_complexity, reason = "spelt out, since this is where they are stated")]
 const _: () = {
@@ -175,6 +210,7 @@ const _: () = {
     let _: fn(Entry, *mut c_void, DropClosure) -> Fresh = Fresh::new;
     assert!(size_of::<Fresh>().is_multiple_of(STACK_ALIGNMENT) && size_of::<Control>().is_multiple_of(STACK_ALIGNMENT));
     let _: unsafe extern "C" fn() = root_frame;
+    let _: unsafe extern "C" fn() = atop_frame;
     let _: unsafe fn(NonNull<c_void>, Address, NonNull<Control>, Word, *mut c_void) -> (Word, Status, Address) = resume;
     let _: unsafe fn(NonNull<Control>, Word) -> (Word, *mut c_void) = suspend;
     let _: unsafe fn(NonNull<Control>, Word, Status) -> ! = finish;

@@ -90,11 +90,18 @@
 //!
 //! | feature | default | what it brings |
 //! | --- | --- | --- |
+//! | `macros` | no | the attributes `#[as_async]` and `#[as_sync]` |
 //! | `std` | yes | the bridge, [`DefaultStack`](stack::DefaultStack) and its pools, panics that cross a switch, unwinding |
 //!
 //! Without `std` there are coroutines on stacks that you bring. A panic that reaches the root of one aborts; a suspended
 //! one that is dropped leaks its stack.
+//!
+//! [`as_async`]: fn@as_async
 #![cfg_attr(not(feature = "std"), no_std)]
+
+// For what the unit tests share with the integration tests, which are crates of their own.
+#[cfg(test)]
+extern crate self as mixio;
 
 mod arch;
 #[cfg(feature = "std")]
@@ -111,5 +118,8 @@ pub mod stack;
 #[cfg(feature = "std")]
 pub use bridge::{AsAsync, Cancel, FutureExt, WaitError, as_async, hooks, in_coroutine, runtime, try_wait, wait};
 pub use coroutine::{Coroutine, CoroutineResult, ScopedCoroutine, ScopedCoroutineRef, Yielder, on_stack};
+#[cfg(feature = "macros")]
+#[doc(inline)]
+pub use mixio_macros::{as_async, as_sync};
 #[cfg(feature = "std")]
 pub use setting::{Io, ParseIoError};

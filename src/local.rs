@@ -41,7 +41,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task;
 
-use crate::bridge::{TaskSlot, with_task_slot};
+use crate::bridge::{TaskSlot, runs_without_task, with_task_slot};
 
 /// A variable with a value for each logical task: see the [module](self).
 ///
@@ -268,11 +268,19 @@ fn with_current<R>(function: impl FnOnce(&TaskSlot) -> R) -> Option<R> {
     })
 }
 
-/// The context for an `as_async` that is created here.
-#[inline]
+/// The context for an `as_async` that is created here, if it isn't empty.
+#[inline(always)]
 pub(crate) fn inherited() -> Option<Context> {
+    if runs_without_task() && !HAS_OUTSIDE.get() {
+        return None;
+    }
+    look_for_inherited()
+}
+
+#[cold]
+fn look_for_inherited() -> Option<Context> {
     with_task_slot(|slot| match slot {
-        Some(slot) => slot.get().map(|_| slot.context()),
+        Some(slot) => Some(slot.context()),
         None if HAS_OUTSIDE.get() => OUTSIDE.try_with(TaskSlot::context).ok(),
         None => None,
     })

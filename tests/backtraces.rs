@@ -8,17 +8,13 @@ use std::backtrace::Backtrace;
 use std::env;
 use std::ffi::c_void;
 use std::hint::black_box;
-use std::process::{Command, Stdio};
 use std::ptr;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use mixio::stack::{DefaultStack, Stack};
 use mixio::{Coroutine, CoroutineResult, Yielder, on_stack};
-use support::{
-    above_and_below, assert_in_order, child_arguments, child_environment, end, is_child, message_of, on_drop,
-    output_within, runner, stderr,
-};
+use support::gdb::by_gdb;
+use support::{above_and_below, assert_in_order, message_of, on_drop};
 
 const SIZE: usize = 1 << 20;
 
@@ -273,66 +269,17 @@ fn a_walk_over_frame_pointers_names_the_resumers() {
 }
 
 /// Where gdb is to stop.
+const BREAKPOINT: &str = "mixio_test_breakpoint";
+
 #[inline(never)]
 #[unsafe(no_mangle)]
 fn mixio_test_breakpoint() {
     black_box(());
 }
 
-/// What gdb prints for `backtrace` when `body` gets to the breakpoint.
-///
-/// It debugs another process of this program, which runs the same test, and there `body`.
-fn by_gdb(test: &str, body: impl FnOnce()) -> String {
-    const LIMIT: Duration = Duration::from_secs(120);
-    if is_child(test) {
-        body();
-        std::process::exit(0);
-    }
-    let runner = runner();
-    let debugger = if runner.is_empty() { "gdb" } else { "gdb-multiarch" };
-    if let Err(error) = Command::new(debugger).arg("--version").output() {
-        panic!("cannot run {debugger}, which is in the Debian package of that name: {error}");
-    }
-    let program = env::current_exe().unwrap();
-    let mut gdb = Command::new(debugger);
-    gdb.args(["-nx", "-batch", "-iex", "set debuginfod enabled off", "-ex", "set width 0"]);
-    gdb.args(["-ex", "break mixio_test_breakpoint"]).envs(child_environment(test));
-    let _emulator = if let [emulator, arguments @ ..] = &runner[..] {
-        // The emulator serves gdb at a socket, and waits for it before the program starts.
-        let socket = env::temp_dir().join(format!("mixio-{}-{test}", std::process::id()));
-        let mut command = Command::new(emulator);
-        command.args(arguments).arg("-g").arg(&socket).arg(&program).args(child_arguments(test));
-        command.envs(child_environment(test));
-        let mut emulator = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let at_the_end = socket.clone();
-        let guard = on_drop(move || {
-            end(&mut emulator);
-            drop(std::fs::remove_file(at_the_end));
-        });
-        let start = Instant::now();
-        while !socket.exists() {
-            assert!(start.elapsed() < LIMIT, "{command:?} doesn't open its socket");
-            thread::sleep(Duration::from_millis(5));
-        }
-        gdb.args(["-iex", "set sysroot /", "-ex", &format!("target remote {}", socket.display()), "-ex", "continue"]);
-        Some(guard)
-    } else {
-        gdb.args(["-ex", "run"]);
-        None
-    };
-    gdb.args(["-ex", "backtrace", "-ex", "kill", "--args"]).arg(&program).args(child_arguments(test));
-    let output = output_within(gdb, LIMIT);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("Breakpoint 1, "), "gdb did not get to the breakpoint: {text}{}", stderr(&output));
-    // That is what it says where the frames make no sense to it.
-    let stopped = stderr(&output).contains("Backtrace stopped") || text.contains("Backtrace stopped");
-    assert!(!stopped, "{text}{}", stderr(&output));
-    text
-}
-
 #[test]
 fn gdb_names_the_resumers() {
-    let text = by_gdb("gdb_names_the_resumers", || {
+    let text = by_gdb(BREAKPOINT, "gdb_names_the_resumers", || {
         outermost_resumer(DefaultStack::default(), DefaultStack::default(), mixio_test_breakpoint);
     });
     assert_in_order(&text, &NAMES);
@@ -340,7 +287,7 @@ fn gdb_names_the_resumers() {
 
 #[test]
 fn gdb_names_the_resumers_of_a_stack_above_its_parent() {
-    let text = by_gdb("gdb_names_the_resumers_of_a_stack_above_its_parent", || {
+    let text = by_gdb(BREAKPOINT, "gdb_names_the_resumers_of_a_stack_above_its_parent", || {
         let (above, below) = above_and_below(SIZE);
         outermost_resumer(below, above, mixio_test_breakpoint);
     });
@@ -349,7 +296,7 @@ fn gdb_names_the_resumers_of_a_stack_above_its_parent() {
 
 #[test]
 fn gdb_names_the_resumers_of_a_stack_below_its_parent() {
-    let text = by_gdb("gdb_names_the_resumers_of_a_stack_below_its_parent", || {
+    let text = by_gdb(BREAKPOINT, "gdb_names_the_resumers_of_a_stack_below_its_parent", || {
         let (above, below) = above_and_below(SIZE);
         outermost_resumer(above, below, mixio_test_breakpoint);
     });
@@ -358,7 +305,7 @@ fn gdb_names_the_resumers_of_a_stack_below_its_parent() {
 
 #[test]
 fn gdb_goes_through_calls_on_other_stacks() {
-    let text = by_gdb("gdb_goes_through_calls_on_other_stacks", || lender(mixio_test_breakpoint));
+    let text = by_gdb(BREAKPOINT, "gdb_goes_through_calls_on_other_stacks", || lender(mixio_test_breakpoint));
     // Of signal frames gdb doesn't give the name.
     let switch = "<signal handler called>";
     assert_in_order(&text, &["leaf_function", switch, "enter", switch, switch, "lender", HARNESS]);

@@ -1,12 +1,15 @@
 //! From a function to a future.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::hint;
 use std::mem::{self, ManuallyDrop};
 use std::panic::{self, Location};
 use std::pin::Pin;
 use std::ptr;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 
 use super::running;
 use super::task::TaskSlot;
@@ -271,33 +274,70 @@ where
         if !matches!(*this.state, State::Started(_)) {
             this.start();
         }
-        let State::Started(coroutine) = &mut *this.state else { unreachable!("it has started") };
-        let (yielder, waker, task) = (coroutine.yielder(), Some(context.waker()), &this.task);
-        // SAFETY: a coroutine that has started is suspended, and whoever polls has borrowed it exclusively.
-        let resume = || unsafe { coroutine.resume_unmarked(()) };
-        // SAFETY: the coroutine and the task are ours; what runs until it comes back runs on top of the coroutine.
-        match unsafe { running::poll_with(yielder, waker, task, resume) } {
-            Ok(CoroutineResult::Yield(())) => {
-                task.note_suspension(coroutine);
-                Poll::Pending
-            }
-            Ok(CoroutineResult::Return(value)) => {
-                this.give_stack_back();
-                Poll::Ready(value)
-            }
-            Err(payload) => {
-                this.give_stack_back();
-                panic::resume_unwind(payload)
-            }
+        if this.task.get().is_some() || thread::panicking() {
+            return this.poll_watched(context.waker());
         }
+        // SAFETY: it has started.
+        let outcome = unsafe { this.resume(context.waker(), false) };
+        this.settle(outcome)
     }
 }
+
+/// What comes of a resumption.
+type Outcome<T> = Result<CoroutineResult<(), T>, Box<dyn Any + Send>>;
 
 impl<T, F> AsAsync<T, F>
 where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
+    /// Polls a function that has started, of which there is more to be known than its stack, or in the midst of somebody's panic.
+    #[cold]
+    #[inline(never)]
+    fn poll_watched(&mut self, waker: &Waker) -> Poll<T> {
+        let is_watched = self.task.is_watched();
+        // SAFETY: it has started.
+        let outcome = running::aside_from_panics(|| unsafe { self.resume(waker, is_watched) });
+        match &*self.state {
+            State::Started(function) if !function.done() => self.task.note_suspension(function),
+            _ => self.task.finish(),
+        }
+        self.settle(outcome)
+    }
+
+    /// Runs the function until it waits for something that is pending, or ends.
+    ///
+    /// # Safety
+    ///
+    /// It has started, and not ended.
+    #[inline(always)]
+    unsafe fn resume(&mut self, waker: &Waker, is_watched: bool) -> Outcome<T> {
+        let State::Started(coroutine) = &mut *self.state else {
+            // SAFETY: as the caller says.
+            unsafe { hint::unreachable_unchecked() }
+        };
+        let yielder = coroutine.yielder();
+        // SAFETY: a coroutine that has started is suspended, and whoever polls has borrowed it exclusively.
+        let resume = || unsafe { coroutine.resume_unmarked(()) };
+        // SAFETY: the coroutine and the task are ours; what runs until it comes back runs on top of the coroutine.
+        unsafe { running::poll_with(yielder, Some(waker), &self.task, is_watched, resume) }
+    }
+
+    #[inline(always)]
+    fn settle(&mut self, outcome: Outcome<T>) -> Poll<T> {
+        match outcome {
+            Ok(CoroutineResult::Yield(())) => Poll::Pending,
+            Ok(CoroutineResult::Return(value)) => {
+                self.give_stack_back();
+                Poll::Ready(value)
+            }
+            Err(payload) => {
+                self.give_stack_back();
+                panic::resume_unwind(payload)
+            }
+        }
+    }
+
     /// Gives the function a stack.
     #[inline(always)]
     fn start(&mut self) {
@@ -324,7 +364,6 @@ where
         let stack = unsafe { coroutine.take_stack() };
         self.state = ManuallyDrop::new(State::Finished);
         drop(stack);
-        self.task.finish();
     }
 }
 

@@ -18,7 +18,7 @@ pub use as_async::{AsAsync, as_async};
 pub use unwinding::Cancel;
 pub use wait::{FutureExt, WaitError, in_coroutine, try_wait, wait};
 
-pub(crate) use running::with_task_slot;
+pub(crate) use running::{runs_without_task, with_task_slot};
 pub(crate) use task::{INSPECT, TaskSlot, set_watcher, watches};
 
 /// For runtime adapters: what a runtime tells mixio about its threads.

@@ -2,12 +2,14 @@
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
+use std::num::NonZero;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::task::TaskSlot;
-use crate::coroutine::{Yielder, set_aside};
+use crate::coroutine::Yielder;
+use crate::coroutine::set_aside::{Panics, set_aside};
 
 /// For suspending the coroutine under an `as_async`. No value crosses: what `wait` needs is in the [`Poll`].
 pub(super) type BridgeYielder = Yielder<(), ()>;
@@ -41,27 +43,30 @@ const IN_HOOK: u64 = u64::MAX - 1;
 
 /// A yielder, or none; and in its lowest bit whether a `wait` there has more to do than just to suspend it.
 #[derive(Clone, Copy)]
-struct Tagged(*mut BridgeYielder);
+struct Tagged(NonNull<BridgeYielder>);
 
 impl Tagged {
     const MORE: usize = 1;
     /// No yielder: there is always more to do then.
-    const NONE: Self = Tagged(ptr::without_provenance_mut(Self::MORE));
+    const NONE: Self = Tagged(NonNull::without_provenance(NonZero::new(Self::MORE).expect("it isn't zero")));
 
     #[inline(always)]
-    fn new(yielder: NonNull<BridgeYielder>, more: bool) -> Self {
-        Tagged(yielder.as_ptr().map_addr(|address| address | usize::from(more)))
+    fn plain(yielder: NonNull<BridgeYielder>) -> Self {
+        Tagged(yielder)
+    }
+
+    fn with_more(yielder: NonNull<BridgeYielder>) -> Self {
+        Tagged(yielder.map_addr(|address| address | Self::MORE))
     }
 
     /// The yielder, if a `wait` has nothing to do but to suspend it.
     #[inline(always)]
-    fn plain(self) -> Option<NonNull<BridgeYielder>> {
-        // Never null: where there is none the bit is set.
-        if self.0.addr() & Self::MORE == 0 { NonNull::new(self.0) } else { None }
+    fn if_plain(self) -> Option<NonNull<BridgeYielder>> {
+        (self.0.addr().get() & Self::MORE == 0).then_some(self.0)
     }
 
     fn yielder(self) -> Option<NonNull<BridgeYielder>> {
-        NonNull::new(self.0.map_addr(|address| address & !Self::MORE))
+        NonNull::new(self.0.as_ptr().map_addr(|address| address & !Self::MORE))
     }
 }
 
@@ -163,6 +168,9 @@ impl Drop for Innermost<'_> {
 
 /// Calls `resume` such that `wait` finds this yielder, waker and task. Without a waker the coroutine is resumed to end.
 ///
+/// Panics that are under way around it must have been [set aside](aside_from_panics): what panics there are when the coroutine
+/// suspends itself are taken to be its own.
+///
 /// # Safety
 ///
 /// Until `resume` returns the yielder's coroutine and the task are alive, and all code of the user's that runs does so on top
@@ -172,6 +180,7 @@ pub(super) unsafe fn poll_with<T>(
     yielder: NonNull<BridgeYielder>,
     waker: Option<&Waker>,
     task: &TaskSlot,
+    is_watched: bool,
     resume: impl FnOnce() -> T,
 ) -> T {
     let thread = thread();
@@ -179,19 +188,29 @@ pub(super) unsafe fn poll_with<T>(
     thread.polls.set(number);
     let waker = waker.map(NonNull::from);
     let _refusals = waker.is_none().then(|| Refusals::count(thread));
-    let more = waker.is_none() || task.is_watched();
-    let yielder = Cell::new(Tagged::new(yielder, more));
+    let more = waker.is_none() || is_watched;
+    let yielder = Cell::new(if more { Tagged::with_more(yielder) } else { Tagged::plain(yielder) });
     let poll = Poll { waker, yielder, number, outer: thread.innermost.get(), task };
-    // What panics there are under way around it are not its own; nor is it to end them.
-    let others = if std::thread::panicking() { Some(set_aside::set_aside()) } else { None };
-    let outcome = {
-        let _innermost = Innermost::set(thread, &poll);
-        resume()
-    };
-    if let Some(others) = others {
-        others.restore();
+    let _innermost = Innermost::set(thread, &poll);
+    resume()
+}
+
+/// Calls `poll` without the panics that are under way: what it runs has nothing to do with them.
+#[cold]
+pub(super) fn aside_from_panics<T>(poll: impl FnOnce() -> T) -> T {
+    /// Restores them when it is dropped.
+    struct Restore(Option<Panics>);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            if let Some(panics) = self.0.take() {
+                panics.restore();
+            }
+        }
     }
-    outcome
+
+    let _restore = Restore(Some(set_aside()));
+    poll()
 }
 
 /// The innermost poll, for the moment.
@@ -210,7 +229,7 @@ pub(super) fn number() -> u64 {
 /// The yielder, if this is still the poll with that number, and one in which `wait` may suspend without more ado.
 #[inline(always)]
 pub(super) fn yielder_in(number: u64) -> Option<NonNull<BridgeYielder>> {
-    innermost(|poll| if poll.number == number { poll.yielder.get().plain() } else { None })
+    innermost(|poll| if poll.number == number { poll.yielder.get().if_plain() } else { None })
 }
 
 /// Where code runs, as `wait` sees it.
@@ -244,9 +263,21 @@ pub(super) fn can_suspend() -> bool {
 pub(super) fn watch() {
     innermost(|poll| {
         if let Some(yielder) = poll.yielder.get().yielder() {
-            poll.yielder.set(Tagged::new(yielder, true));
+            poll.yielder.set(Tagged::with_more(yielder));
         }
     });
+}
+
+/// Whether there is nothing to be known of what runs here: it is outside of any poll, or in one of a function without a task.
+#[inline(always)]
+pub(crate) fn runs_without_task() -> bool {
+    innermost(|poll| {
+        // SAFETY: it lasts as long as the poll.
+        match unsafe { poll.task.as_ref() } {
+            Some(slot) => slot.get().is_none(),
+            None => !poll.is_callback(),
+        }
+    })
 }
 
 /// Calls `function` with the slot of the task that runs: in a callback, of the one that it was called by. `None` outside of any.

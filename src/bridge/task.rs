@@ -83,8 +83,9 @@ impl TaskSlot {
     /// Tells who watches that the function is suspended.
     #[inline(always)]
     pub(super) fn note_suspension<T>(&self, function: &Function<T>) {
-        if let Some(record) = self.get().and_then(Task::record) {
-            record.is_suspended(function.suspended_at());
+        let record = self.get().and_then(Task::record);
+        if let Some((record, suspended)) = record.zip(function.suspended_at()) {
+            record.is_suspended(suspended);
         }
     }
 

@@ -51,13 +51,18 @@ impl<T> Unwinding<T> {
 
     /// Unwinds it until it waits for something in a destructor, or has ended. Without a waker, destructors can't wait.
     fn step(&mut self, waker: Option<&Waker>) -> Poll<Result<Unwound<T>, CannotUnwind>> {
+        if cfg!(not(panic = "unwind")) {
+            return Poll::Ready(self.function.unwind());
+        }
+        running::aside_from_panics(|| self.step_now(waker))
+    }
+
+    /// As `step`, where no panic is under way.
+    fn step_now(&mut self, waker: Option<&Waker>) -> Poll<Result<Unwound<T>, CannotUnwind>> {
         /// How often it may catch the panic and wait again.
         const ATTEMPTS: u32 = 1000;
 
         let Unwinding { function, task, unwinds, attempts } = self;
-        if cfg!(not(panic = "unwind")) {
-            return Poll::Ready(function.unwind());
-        }
         loop {
             // In a destructor that runs because of a panic there can't be another.
             let waits_to_go_on = function.suspended_unwinding();
@@ -66,7 +71,7 @@ impl<T> Unwinding<T> {
                 if waits_to_go_on { function.resume_catching(()) } else { function.throw_catching(unwinds.payload()) }
             };
             // SAFETY: the coroutine and the task are ours, and what runs until it comes back runs on top of the coroutine.
-            match unsafe { running::poll_with(yielder, waker, task, resume) } {
+            match unsafe { running::poll_with(yielder, waker, task, task.is_watched(), resume) } {
                 Ok(CoroutineResult::Return(value)) => return Poll::Ready(Ok(Unwound::Returned(value))),
                 Err(payload) if unwinds.made(&payload) => return Poll::Ready(Ok(Unwound::AsTold)),
                 Err(payload) => return Poll::Ready(Ok(Unwound::Panicked(payload))),

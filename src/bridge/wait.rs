@@ -14,12 +14,12 @@ use super::hooks::Hooks;
 use super::outside;
 use super::running::{self, BridgeYielder, Place};
 use super::task::{Task, TaskSlot};
-use crate::coroutine::set_aside;
+use crate::coroutine::set_aside::set_aside;
 use crate::inspect::Record;
 
 /// Gives the value of a future, to a plain function.
 ///
-/// Inside [`as_async`](crate::as_async) the function is suspended while the future is pending, with all that has
+/// Inside [`as_async`](fn@crate::as_async) the function is suspended while the future is pending, with all that has
 /// called it, and the thread goes on with other work. A future that is ready at once costs no switch. Outside of any
 /// coroutine the thread is parked until the future is ready, as by any `block_on`.
 ///
@@ -149,7 +149,7 @@ unsafe fn suspend_watched(yielder: NonNull<BridgeYielder>, caller: &'static Loca
     // SAFETY: as the caller says.
     let yielder = unsafe { yielder.as_ref() };
     // What panics there are under way here are not the neighbours' business.
-    let panics = set_aside::set_aside();
+    let panics = set_aside();
     yielder.set_unwinding(!panics.is_none());
     yielder.switch(());
     yielder.set_unwinding(false);
@@ -187,7 +187,7 @@ fn cannot_wait(error: WaitError) -> ! {
     panic!("cannot wait: {error}")
 }
 
-/// Whether this runs inside [`as_async`](crate::as_async), so that [`wait`] would suspend rather than park the thread.
+/// Whether this runs inside [`as_async`](fn@crate::as_async), so that [`wait`] would suspend rather than park the thread.
 ///
 /// ```
 /// use mixio::{as_async, in_coroutine};

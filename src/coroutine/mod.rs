@@ -4,6 +4,8 @@
 //! and meaning are those of the crate corosensei, so that a user of it moves by changing an import; but its trap handlers
 //! have no counterpart here.
 
+#[cfg(feature = "std")]
+pub(crate) mod backtrace;
 mod creation;
 mod on_stack;
 mod panic;
@@ -440,12 +442,6 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     #[cfg(feature = "std")]
     pub(crate) fn yielder(&self) -> NonNull<Yielder<Input, Yield>> {
         self.control().cast()
-    }
-
-    /// Its stack pointer, of one that is suspended.
-    #[cfg(feature = "std")]
-    pub(crate) fn suspended_at(&self) -> Option<NonNull<c_void>> {
-        self.suspended
     }
 
     /// The control block, which lives as long as the stack.

@@ -170,6 +170,12 @@ impl<Input, Yield, Return, S: Stack> ScopedCoroutineRef<'_, Input, Yield, Return
         self.inner.done()
     }
 
+    /// Where it is suspended: see [`Coroutine::backtrace`].
+    #[cfg(feature = "std")]
+    pub fn backtrace(&self) -> std::backtrace::Backtrace {
+        self.inner.backtrace()
+    }
+
     /// Unwinds the coroutine and finishes it: see [`Coroutine::force_unwind`], also for panics.
     ///
     /// If it can't be unwound, the process aborts at the end of the scope.

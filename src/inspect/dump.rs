@@ -1,5 +1,6 @@
 //! What a dump tells.
 
+use std::backtrace::Backtrace;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use super::record::Record;
 
 /// What there was to be told of all functions at one moment: see [`dump`](super::dump).
 ///
-/// Its `Display` is a line for each.
+/// Its `Display` is a line for each, and the backtraces if it [has](Self::with_backtraces) them.
 #[derive(Clone, Debug)]
 pub struct Dump {
     functions: Vec<Function>,
@@ -18,6 +19,34 @@ pub struct Dump {
 impl Dump {
     pub(super) fn new(records: Vec<Arc<Record>>) -> Self {
         Dump { functions: records.into_iter().map(Function::new).collect() }
+    }
+
+    /// Adds the backtraces of the functions that are suspended on this thread: from the place where each waits on to where it
+    /// was started, and then of whoever calls this. They take some milliseconds each, unlike the dump itself.
+    ///
+    /// Another thread's functions may go on at any time, so there are none of those. Nor are there of functions that have gone
+    /// on since the dump.
+    ///
+    /// ```
+    /// use mixio::{as_async, inspect, wait};
+    ///
+    /// #[inline(never)]
+    /// fn the_oven() {
+    ///     wait(std::future::pending::<()>());
+    /// }
+    ///
+    /// inspect::enable();
+    /// let mut baking = as_async(the_oven);
+    /// smol::block_on(async { smol::future::poll_once(&mut baking).await });
+    /// let dump = inspect::dump().with_backtraces();
+    /// assert!(dump.functions()[0].backtrace().unwrap().to_string().contains("the_oven"));
+    /// ```
+    #[must_use = "they are added to what this gives"]
+    pub fn with_backtraces(mut self) -> Self {
+        for function in &mut self.functions {
+            function.backtrace = function.suspension.and_then(|_| function.record.backtrace()).map(Arc::new);
+        }
+        self
     }
 
     /// The functions, in the order in which they have started.
@@ -42,12 +71,13 @@ impl fmt::Display for Dump {
 pub struct Function {
     record: Arc<Record>,
     suspension: Option<(&'static Location<'static>, Duration, usize)>,
+    backtrace: Option<Arc<Backtrace>>,
 }
 
 impl Function {
     fn new(record: Arc<Record>) -> Self {
         let suspension = record.suspension();
-        Function { record, suspension }
+        Function { record, suspension, backtrace: None }
     }
 
     /// Its number: functions are counted from one as they start.
@@ -85,6 +115,11 @@ impl Function {
         self.record.stack_size
     }
 
+    /// Its backtrace, if the dump is one [with backtraces](Dump::with_backtraces), and there is one of this function.
+    pub fn backtrace(&self) -> Option<&Backtrace> {
+        self.backtrace.as_deref()
+    }
+
     /// The name of its thread, if that has one.
     pub fn thread(&self) -> Option<&str> {
         self.record.thread.name()
@@ -107,8 +142,12 @@ impl fmt::Display for Function {
             None => write!(f, ", on thread {:?}", self.record.thread.id())?,
         }
         match self.suspension {
-            Some((_, _, used)) => write!(f, ", {used} of {} bytes of stack", self.stack_size()),
-            None => write!(f, ", a stack of {} bytes", self.stack_size()),
+            Some((_, _, used)) => write!(f, ", {used} of {} bytes of stack", self.stack_size())?,
+            None => write!(f, ", a stack of {} bytes", self.stack_size())?,
+        }
+        match &self.backtrace {
+            Some(backtrace) => write!(f, "\n{backtrace}"),
+            None => Ok(()),
         }
     }
 }

@@ -24,6 +24,11 @@
 //! //   #1 "order 5" waits 12.3 ms at src/main.rs:5:5, created at src/main.rs:9:18, on thread main, 384 of 131,072 bytes
 //! ```
 //!
+//! # Of a live process
+//!
+//! `dump_on_signal` (feature `signal`) writes a dump to the standard error on a signal. A server can have a page of it, too: the
+//! dump tells of all threads, and [`Dump::with_backtraces`] where exactly the functions of the calling thread wait.
+//!
 //! # What it costs
 //!
 //! Off: a test of a flag when a function starts. On: a lock and an allocation when a function starts, a lock when it finishes,
@@ -31,8 +36,12 @@
 
 mod dump;
 mod record;
+#[cfg(feature = "signal")]
+mod signal;
 
 pub use dump::{Dump, Function};
+#[cfg(feature = "signal")]
+pub use signal::dump_on_signal;
 
 use std::panic::Location;
 use std::sync::Arc;

@@ -1,14 +1,17 @@
 //! What is noted about each function, by its own thread, for whoever asks.
 
+use std::backtrace::Backtrace;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use crate::arch::{Address, Control};
+use crate::coroutine::backtrace::backtrace_atop;
 use crate::stack::Stack;
 
 /// About one function that has started.
@@ -26,8 +29,11 @@ pub(crate) struct Record {
     place: AtomicPtr<Location<'static>>,
     /// Since when, by `clock`.
     since: AtomicU64,
-    /// Its stack pointer while it is suspended, zero while it runs.
-    sp: AtomicUsize,
+    /// Its stack pointer while it is suspended, null while it runs.
+    sp: AtomicPtr<c_void>,
+    /// The address to resume it at, while it is suspended.
+    address: AtomicPtr<c_void>,
+    control: AtomicPtr<Control>,
 }
 
 impl Record {
@@ -37,19 +43,34 @@ impl Record {
         self.since.store(clock(), Ordering::Relaxed);
     }
 
-    /// The function is suspended, with this stack pointer.
-    pub(crate) fn is_suspended(&self, sp: Option<NonNull<c_void>>) {
-        self.sp.store(sp.map_or(0, |sp| sp.addr().get()), Ordering::Relaxed);
+    /// The function is suspended, as [`Coroutine::suspended_at`](crate::Coroutine::suspended_at) has it.
+    pub(crate) fn is_suspended(&self, (sp, address, control): (NonNull<c_void>, Address, NonNull<Control>)) {
+        self.address.store(address.cast_mut(), Ordering::Relaxed);
+        self.control.store(control.as_ptr(), Ordering::Relaxed);
+        self.sp.store(sp.as_ptr(), Ordering::Relaxed);
     }
 
-    /// The function goes on.
+    /// The function goes on, or is unwound.
     pub(crate) fn runs(&self) {
-        self.sp.store(0, Ordering::Relaxed);
+        self.sp.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+
+    /// The backtrace of where it waits, if it is suspended and this is its thread.
+    pub(super) fn backtrace(&self) -> Option<Backtrace> {
+        if self.thread.id() != thread::current().id() {
+            return None;
+        }
+        let sp = NonNull::new(self.sp.load(Ordering::Relaxed))?;
+        let control = NonNull::new(self.control.load(Ordering::Relaxed))?;
+        let address = self.address.load(Ordering::Relaxed);
+        // SAFETY: on this thread, which wrote them, the three are up to date: they were written when the function was
+        // suspended, and before anything else runs on its stack, or the stack goes, `runs` takes the first away.
+        Some(unsafe { backtrace_atop(sp, address, control) })
     }
 
     /// Where it waits, for how long, and how many bytes of its stack are in use; if it is suspended.
     pub(super) fn suspension(&self) -> Option<(&'static Location<'static>, Duration, usize)> {
-        let sp = self.sp.load(Ordering::Relaxed);
+        let sp = self.sp.load(Ordering::Relaxed).addr();
         let place = self.place.load(Ordering::Relaxed);
         // SAFETY: whatever was stored there, by `waits_at`, lives for ever.
         let place = unsafe { place.as_ref() }?;
@@ -88,7 +109,9 @@ pub(super) fn add(name: Option<String>, created: &'static Location<'static>, sta
         stack_size: base - limit,
         place: AtomicPtr::new(ptr::null_mut()),
         since: AtomicU64::new(0),
-        sp: AtomicUsize::new(0),
+        sp: AtomicPtr::new(ptr::null_mut()),
+        address: AtomicPtr::new(ptr::null_mut()),
+        control: AtomicPtr::new(ptr::null_mut()),
     });
     part(record.number).insert(record.number, record.clone());
     record

@@ -1,6 +1,8 @@
 //! What several of the tests share.
 #![allow(dead_code, reason = "each test file is a crate of its own, and uses some of this")]
 
+pub(crate) mod gdb;
+
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::env;

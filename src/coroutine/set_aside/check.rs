@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
-use super::helper::spawn;
+use super::spawn::spawn;
 use super::token::{STACK_SIZE, Token};
 use crate::stack::DefaultStack;
 

@@ -1,13 +1,12 @@
 //! The thread on which panics are in flight that are set aside on others.
 
-use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use super::check;
-use super::token::Token;
+use super::spawn::spawn;
+use super::token::{STACK_SIZE, Token};
 use crate::stack::DefaultStack;
 
 /// Raises tokens for other threads to catch, and catches those that they raise; on a thread of its own, on which as many
@@ -35,7 +34,13 @@ struct Desk {
     raised: Vec<Token>,
     /// By other threads, to be caught.
     to_catch: Vec<Token>,
+    /// Those that such tokens were on, to be used again.
+    free: Vec<DefaultStack>,
 }
+
+/// How many free stacks are kept. So many can be in use at once without the helper's ever giving one back to its pool, for which it
+/// may take a lock: a fork meanwhile would leave that locked in the child.
+const KEPT: usize = 64;
 
 /// That of this process. Null until it is needed, and again in the child of a fork.
 static CURRENT: AtomicPtr<Helper> = AtomicPtr::new(ptr::null_mut());
@@ -52,7 +57,8 @@ impl Helper {
         if !forks_are_noticed() {
             return None;
         }
-        let desk = Desk { started: false, stacks: Vec::new(), raised: Vec::new(), to_catch: Vec::new() };
+        let desk =
+            Desk { started: false, stacks: Vec::new(), raised: Vec::new(), to_catch: Vec::new(), free: Vec::new() };
         let helper = Helper { desk: Mutex::new(desk), work: Condvar::new(), raised: Condvar::new() };
         let helper = Box::into_raw(Box::new(helper));
         match CURRENT.compare_exchange(ptr::null_mut(), helper, Ordering::AcqRel, Ordering::Acquire) {
@@ -67,9 +73,9 @@ impl Helper {
         }
     }
 
-    /// A token that the helper has raised, on this stack or on one like it. None if the helper has no thread, and there can't be
-    /// one.
-    pub(super) fn raise(&'static self, stack: DefaultStack) -> Option<Token> {
+    /// A token that the helper has raised. None if there is no memory for its stack, or the helper has no thread and there can't
+    /// be one.
+    pub(super) fn raise(&'static self) -> Option<Token> {
         let mut desk = self.desk();
         if !desk.started {
             // The others wait for the mutex meanwhile.
@@ -78,6 +84,7 @@ impl Helper {
                 return None;
             }
         }
+        let stack = desk.free.pop().or_else(|| DefaultStack::new(STACK_SIZE).ok())?;
         desk.stacks.push(stack);
         self.work.notify_one();
         loop {
@@ -102,11 +109,13 @@ impl Helper {
     fn run(&'static self) -> ! {
         let mut desk = self.desk();
         loop {
-            // First those to catch, so that the stacks which that gives back can be used at once by whoever comes next.
             if let Some(token) = desk.to_catch.pop() {
                 drop(desk);
-                drop(token.catch());
+                let stack = token.catch();
                 desk = self.desk();
+                if desk.free.len() < KEPT {
+                    desk.free.push(stack);
+                }
             } else if let Some(stack) = desk.stacks.pop() {
                 drop(desk);
                 let token = Token::raise(stack);
@@ -144,12 +153,4 @@ fn forks_are_noticed() -> bool {
         NOTICED.store(true, Ordering::Relaxed);
     }
     true
-}
-
-/// Starts a thread for the work in this module, which takes little stack.
-pub(super) fn spawn<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
-    /// In bytes.
-    const STACK_SIZE: usize = 64 << 10;
-
-    thread::Builder::new().name("mixio-panics".into()).stack_size(STACK_SIZE).spawn(function)
 }

@@ -55,12 +55,16 @@ cfg_if::cfg_if! {
         mod check;
         mod helper;
         mod panics;
+        mod spawn;
         mod token;
 
-        pub(crate) use panics::set_aside;
+        pub(crate) use panics::{Panics, set_aside};
     } else {
         mod none;
 
-        pub(crate) use none::set_aside;
+        pub(crate) use none::{Panics, set_aside};
     }
 }
+
+#[cfg(all(test, panic = "unwind"))]
+mod tests;

@@ -8,8 +8,8 @@ use crate::stack::DefaultStack;
 
 /// Usable bytes of the stack that a token is on.
 ///
-/// To raise a panic and to catch it takes less than 5 KiB (measured, x86-64 and AArch64, debug and release); what is left is for
-/// a signal handler that runs meanwhile, and for a dynamic linker that looks functions up when they are first called.
+/// To raise a panic and to catch it has been seen to take 6,088 of them in a debug build on x86-64, 5,192 in a release build,
+/// and on AArch64 7,936 and 7,040. What is left is for a signal handler that runs meanwhile.
 pub(super) const STACK_SIZE: usize = 32 << 10;
 
 /// A panic in flight, on a stack of its own: a coroutine that has raised it, and is suspended by a destructor while it
