@@ -56,8 +56,8 @@ impl Io {
     ///
     /// # Panics
     ///
-    /// If the environment variable `MIXIO` is neither `async` nor `blocking`: [`from_env`](Self::from_env) gives that as
-    /// an error.
+    /// If the environment variable `MIXIO` is neither `async` nor `blocking`: [`from_env`](Self::from_env) gives that
+    /// as an error.
     pub fn current() -> Self {
         match Self::known() {
             Some(io) => io,

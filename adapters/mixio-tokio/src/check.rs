@@ -8,9 +8,10 @@ use tokio::task::coop::{has_budget_remaining, poll_proceed};
 
 /// Tells mixio how to find out whether code is polled by tokio, for all threads of the process.
 ///
-/// From then on, a [`wait`](mixio::wait) for what is pending, in a task but not inside of [`mixio::as_async`], panics with a
-/// sentence, and [`try_wait`](mixio::try_wait) gives [`WaitError::OnExecutor`](mixio::WaitError::OnExecutor). Otherwise it would
-/// park the thread, and stall the runtime. What may block still parks: plain threads, `spawn_blocking`, `block_in_place`.
+/// From then on, a [`wait`](mixio::wait) for what is pending, in a task but not inside of [`mixio::as_async`], panics
+/// with a sentence, and [`try_wait`](mixio::try_wait) gives [`WaitError::OnExecutor`](mixio::WaitError::OnExecutor).
+/// Otherwise it would park the thread, and stall the runtime. What may block still parks: plain threads,
+/// `spawn_blocking`, `block_in_place`.
 ///
 /// All else in this crate does this by the way. It is for programs that use mixio on a runtime of their own.
 ///
@@ -40,8 +41,8 @@ pub fn install() {
 
 /// Whether the code that calls is polled by tokio.
 ///
-/// Then it has a budget, which is spent step by step until nothing is left, and given back. Code that may block has none to
-/// spend.
+/// Then it has a budget, which is spent step by step until nothing is left, and given back. Code that may block has
+/// none to spend.
 pub(crate) fn is_polled() -> bool {
     /// No budget is larger: tokio keeps it in a byte.
     const STEPS: u32 = 1 << u8::BITS;

@@ -1,7 +1,7 @@
 //! Synchronous code on tokio, by [`mixio`].
 //!
-//! What a synchronous program gets from `std` and blocks on, with the same names: [`net`], [`thread`], [`time`]. To move,
-//! change the import. Then one setting, [`mixio::Io`], or the environment variable `MIXIO`, says what it runs on:
+//! What a synchronous program gets from `std` and blocks on, with the same names: [`net`], [`thread`], [`time`]. To
+//! move, change the import. Then one setting, [`mixio::Io`], or the environment variable `MIXIO`, says what it runs on:
 //!
 //! - `MIXIO=async`, the default: everything waits on one thread's event loop, and blocks nobody;
 //! - `MIXIO=blocking`: the sockets and threads of `std`, with no runtime at all.
@@ -60,9 +60,9 @@
 //!
 //! # Where the asynchronous half works
 //!
-//! Inside [`mixio::as_async`] on a thread of a tokio runtime: so in [`run`], in [`spawn_local`] and [`spawn_pinned`]. Or outside
-//! of it, where the thread may be blocked: after [`start_loop`], or in tokio's `spawn_blocking`. A runtime of one's own
-//! needs its I/O and time drivers (`enable_all`).
+//! Inside [`mixio::as_async`] on a thread of a tokio runtime: so in [`run`], in [`spawn_local`] and [`spawn_pinned`].
+//! Or outside of it, where the thread may be blocked: after [`start_loop`], or in tokio's `spawn_blocking`. A runtime
+//! of one's own needs its I/O and time drivers (`enable_all`).
 #![forbid(unsafe_code)]
 
 mod check;

@@ -11,18 +11,20 @@ use tokio::time::timeout;
 
 use crate::check::install;
 
-/// How long the end of [`run`](crate::run), of a [`LoopGuard`](crate::LoopGuard) and of each of the [`Workers`](crate::Workers) waits
-/// for functions that are being unwound: five seconds. Those that still wait for something are then unwound at once.
+/// How long the end of [`run`](crate::run), of a [`LoopGuard`](crate::LoopGuard) and of each of the
+/// [`Workers`](crate::Workers) waits for functions that are being unwound: five seconds. Those that still wait for
+/// something are then unwound at once.
 pub const REAPING_LIMIT: Duration = Duration::from_secs(5);
 
 /// Has functions that are dropped while they wait, on this thread, unwound by tasks: their destructors may wait.
 ///
-/// So `abort` of a task that is an [`AsAsync`](mixio::AsAsync), a [`timeout`](tokio::time::timeout) or `select!` around one, or a
-/// client that goes away, let a destructor still say goodbye, or roll back: see
+/// So `abort` of a task that is an [`AsAsync`](mixio::AsAsync), a [`timeout`](tokio::time::timeout) or `select!` around
+/// one, or a client that goes away, let a destructor still say goodbye, or roll back: see
 /// [there](mixio::AsAsync#dropping). Does [`install`](crate::install), too.
 ///
-/// [`run`](crate::run), [`start_loop`](crate::start_loop) and the workers of [`spawn_pinned`](crate::spawn_pinned) have done this. It is
-/// for local sets and runtimes of one's own, once for each. When that has ended, functions are unwound at once again.
+/// [`run`](crate::run), [`start_loop`](crate::start_loop) and the workers of [`spawn_pinned`](crate::spawn_pinned) have
+/// done this. It is for local sets and runtimes of one's own, once for each. When that has ended, functions are unwound
+/// at once again.
 ///
 /// # Panics
 ///

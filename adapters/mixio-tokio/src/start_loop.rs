@@ -16,21 +16,21 @@ use crate::reaper::Reaping;
 
 /// Starts an event loop on this thread: from here on plain code may [`wait`](mixio::wait) anywhere, with no coroutine.
 ///
-/// For scripts, command-line tools, tests, and interactive sessions. While the thread waits, tasks that it has spawned make
-/// progress, by [`spawn_local`](crate::spawn_local), [`thread::spawn`](crate::thread::spawn) or [`tokio::task::spawn_local`]. Between
-/// two waits they stand still. The thread is inside of the loop's runtime all the time, so that whatever needs one can be made:
-/// sockets, timers.
+/// For scripts, command-line tools, tests, and interactive sessions. While the thread waits, tasks that it has spawned
+/// make progress, by [`spawn_local`](crate::spawn_local), [`thread::spawn`](crate::thread::spawn) or
+/// [`tokio::task::spawn_local`]. Between two waits they stand still. The thread is inside of the loop's runtime all the
+/// time, so that whatever needs one can be made: sockets, timers.
 ///
 /// In a task that is not an [`AsAsync`](mixio::AsAsync), `wait` is refused: the loop can't run inside of itself.
 ///
-/// The loop ends when the guard is dropped: then tasks that are left are dropped.
+/// The loop ends when the guard is dropped: then tasks that are left are dropped. Their destructors run, but can't wait.
 ///
 /// In [`Io::Blocking`] there is no loop to start, and nothing happens.
 ///
 /// # Errors
 ///
-/// If the runtime can't be made, for want of file descriptors say. In a task, or inside of [`mixio::as_async`]: there is a
-/// loop.
+/// If the runtime can't be made, for want of file descriptors say. In a task, or inside of [`mixio::as_async`]: there
+/// is a loop.
 ///
 /// # Example
 ///
@@ -70,7 +70,8 @@ pub fn start_loop() -> io::Result<LoopGuard> {
 ///
 /// # Panics
 ///
-/// Dropped before another guard of the same thread that was made later, be it one of these or one of tokio's. Keep it in `main`.
+/// Dropped before another guard of the same thread that was made later, be it one of these or one of tokio's. Keep it
+/// in `main`.
 #[must_use = "the loop ends when this is dropped"]
 pub struct LoopGuard(Option<Running>);
 

@@ -17,11 +17,12 @@ pub use std::thread::Result;
 
 /// Runs a function beside the others: as [`std::thread::spawn`].
 ///
-/// In [`Io::Blocking`] it is that. In [`Io::Async`] the function is a task of the current thread, on a stack of its own, which
-/// runs whenever the others wait: many thousands of them are no burden. It should leave what blocks or computes for long to
-/// [`tokio::task::spawn_blocking`].
+/// In [`Io::Blocking`] it is that. In [`Io::Async`] the function is a task of the current thread, on a stack of its
+/// own, which runs whenever the others wait: many thousands of them are no burden. It should leave what blocks or
+/// computes for long to [`tokio::task::spawn_blocking`].
 ///
-/// In [`Io::Async`] a task ends with its runtime, when [`run`](crate::run) returns say, as a thread ends with its process.
+/// In [`Io::Async`] a task ends with its runtime, when [`run`](crate::run) returns say, as a thread ends with its
+/// process.
 ///
 /// # Panics
 ///

@@ -1,8 +1,8 @@
 //! Threads that each run an event loop, for plain functions that stay on one of them.
 //!
-//! tokio-util's `LocalPoolHandle` is much the same. It is not used since it gives no hold of a worker's start and end, which
-//! an `AsAsync` that is dropped while suspended needs: its destructors may have to wait still. And a `LocalRuntime` makes
-//! such a pool simple: a `Send` task of it may spawn local ones.
+//! tokio-util's `LocalPoolHandle` is much the same. It is not used since it gives no hold of a worker's start and end,
+//! which an `AsAsync` that is dropped while suspended needs: its destructors may have to wait still. And a
+//! `LocalRuntime` makes such a pool simple: a `Send` task of it may spawn local ones.
 
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
@@ -33,13 +33,13 @@ use crate::reaper::{REAPING_LIMIT, Reaping};
 ///
 /// It is tokio's: to be awaited, or waited for. A panic of the function comes out of it
 /// ([`JoinError::into_panic`](tokio::task::JoinError::into_panic)). Dropping it lets the function go on.
-/// [`abort`](JoinHandle::abort) unwinds a function that waits: its destructors run on its worker, soon, though perhaps after
-/// the handle has said that it is cancelled. One that doesn't wait isn't stopped.
+/// [`abort`](JoinHandle::abort) unwinds a function that waits: its destructors run on its worker, soon, though perhaps
+/// after the handle has said that it is cancelled. One that doesn't wait isn't stopped.
 ///
 /// # Blocking
 ///
-/// This is about threads and tasks of tokio's, in either setting: in [`mixio::Io::Blocking`] too it starts workers, but sockets
-/// that are opened there block theirs. [`thread::spawn`](crate::thread::spawn) is what follows the setting.
+/// This is about threads and tasks of tokio's, in either setting: in [`mixio::Io::Blocking`] too it starts workers, but
+/// sockets that are opened there block theirs. [`thread::spawn`](crate::thread::spawn) is what follows the setting.
 ///
 /// The workers end with the process, and nobody waits for what is under way then. For workers that are waited for, see
 /// [`Workers`].
@@ -80,8 +80,8 @@ where
 ///
 /// # Dropping
 ///
-/// Aborts the functions that are under way, and blocks until the threads have ended. Destructors of those functions may wait,
-/// for no longer than [`REAPING_LIMIT`](crate::REAPING_LIMIT).
+/// Aborts the functions that are under way, and blocks until the threads have ended. Destructors of those functions may
+/// wait, for no longer than [`REAPING_LIMIT`](crate::REAPING_LIMIT).
 pub struct Workers {
     workers: Box<[Worker]>,
 }
@@ -161,18 +161,24 @@ impl Worker {
         Ok(Worker { runtime, load, end: Some(end), thread: Some(thread) })
     }
 
-    /// A task that is `Send`, and gets here from any thread. Only on this one the function becomes a future, which isn't.
+    /// A task that is `Send`, and gets here from any thread. Only on this one the function becomes a future, which
+    /// isn't.
     fn spawn<F, T>(&self, function: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         let mut end = self.end.as_ref().expect("it is taken by the drop").subscribe();
-        let counts = UnderWay::one_more(&self.load);
+        // Until the function has ended, also if this task is aborted; and until this task has, also if the runtime is
+        // to end.
+        let counts = Arc::new(UnderWay::one_more(&self.load));
         self.runtime.spawn(async move {
-            let function = || {
-                let _counts = counts;
-                function()
+            let function = {
+                let counts = counts.clone();
+                move || {
+                    let _counts = counts;
+                    function()
+                }
             };
             let mut pinned = AbortOnDrop(tokio::task::spawn_local(as_async(function)));
             let mut end = pin!(end.changed());
@@ -185,7 +191,7 @@ impl Worker {
                 Some(Err(Ok(payload))) => resume_unwind(payload),
                 // It is to end, with the runtime, and cancelled rather than with a value.
                 Some(Err(Err(_))) | None => {
-                    drop(pinned);
+                    drop((pinned, counts));
                     pending().await
                 }
             }
@@ -237,7 +243,7 @@ impl Load {
     }
 }
 
-/// Counts as one of them: is on the function's stack, so that one that is being unwound still counts.
+/// Counts as one of them. It is on the function's stack, so that one that is being unwound still counts.
 struct UnderWay(Arc<Load>);
 
 impl UnderWay {

@@ -166,6 +166,24 @@ fn run_does_not_wait_for_ever() {
     assert_eq!(value, "value");
 }
 
+/// Tasks that are left at the end are dropped with the runtime. A destructor that insists on waiting then doesn't end the
+/// process: mixio says that a stack is leaked.
+#[test]
+fn what_is_left_at_the_end() {
+    let drops = Drops::new();
+    let (first, second) = (drops.counted(), drops.counted());
+    let value = run(|| {
+        spawn_local(|| {
+            let _counted = first;
+            wait(pending::<()>());
+        });
+        spawn_local(endless(second));
+        wait(yield_now());
+        "value"
+    });
+    assert_eq!((value, drops.count()), ("value", 1));
+}
+
 #[test]
 fn workers() {
     let workers = Workers::new(NonZero::new(2).unwrap()).unwrap();

@@ -14,20 +14,20 @@
 //!
 //! # Errors
 //!
-//! Are std's, by [`ErrorKind`](std::io::ErrorKind). In particular, a read or write that takes longer than its timeout gives
-//! what std gives on Unix, [`WouldBlock`](std::io::ErrorKind::WouldBlock), and [`TcpStream::connect_timeout`] gives
-//! [`TimedOut`](std::io::ErrorKind::TimedOut). Where it [can't wait](mixio::WaitError), in a destructor that runs since an
-//! `AsAsync` is dropped say, that is an error of kind [`Other`](std::io::ErrorKind::Other) around the
+//! Are std's, by [`ErrorKind`](std::io::ErrorKind). In particular, a read or write that takes longer than its timeout
+//! gives what std gives on Unix, [`WouldBlock`](std::io::ErrorKind::WouldBlock), and [`TcpStream::connect_timeout`]
+//! gives [`TimedOut`](std::io::ErrorKind::TimedOut). Where it [can't wait](mixio::WaitError), in a destructor that runs
+//! since an `AsAsync` is dropped say, that is an error of kind [`Other`](std::io::ErrorKind::Other) around the
 //! [`WaitError`](mixio::WaitError).
 //!
 //! # Several threads, several runtimes
 //!
-//! As std's, the sockets are `Send` and `Sync`. One of [`Io::Async`](mixio::Io) belongs to the runtime on which it was opened:
-//! it can be used from elsewhere, but whoever waits for it there is woken only while that runtime runs.
+//! As std's, the sockets are `Send` and `Sync`. One of [`Io::Async`](mixio::Io) belongs to the runtime on which it was
+//! opened: it can be used from elsewhere, but whoever waits for it there is woken only while that runtime runs.
 //!
 //! # What is not here
 //!
-//! `set_nonblocking`: in [`Io::Async`](mixio::Io) every socket is non-blocking already, and its clones with it. Methods that are
+//! `set_nonblocking`: in [`Io::Async`](mixio::Io) every socket is non-blocking already, and its clones with it. What is
 //! unstable in std.
 
 mod stream;
@@ -48,8 +48,8 @@ pub use unix_stream::UnixStream;
 
 /// What can be looked up, or is, one or more addresses: all that std can look up.
 ///
-/// Implemented for whatever implements both std's trait and tokio's of this name; those are the same types, but for those
-/// of third parties.
+/// Implemented for whatever implements both std's trait and tokio's of this name; those are the same types, but for
+/// those of third parties.
 pub trait ToSocketAddrs: std::net::ToSocketAddrs + tokio::net::ToSocketAddrs {}
 
 impl<A: std::net::ToSocketAddrs + tokio::net::ToSocketAddrs + ?Sized> ToSocketAddrs for A {}

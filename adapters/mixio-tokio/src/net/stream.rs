@@ -120,8 +120,8 @@ impl<T: TokioStream> Stream<T> {
         }
     }
 
-    /// As `read`, for who has the stream for himself: when there is less than the buffer could take, tokio knows then that
-    /// nothing is left, and the next read needn't ask the kernel in vain.
+    /// As `read`, for who has the stream for himself: when there is less than the buffer could take, tokio knows then
+    /// that nothing is left, and the next read needn't ask the kernel in vain.
     pub(super) fn read_alone(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Stream::Async(stream, timeouts) = self else { return self.read(buffer) };
         let mut buffer = ReadBuf::new(buffer);
@@ -250,8 +250,8 @@ macro_rules! stream {
 
             /// The stream of std's under it, in blocking mode.
             ///
-            /// Whether it blocks is a property of the socket: clones that are of [`Io::Async`](mixio::Io) still may block their
-            /// thread from here on.
+            /// Whether it blocks is a property of the socket: clones that are of [`Io::Async`](mixio::Io) still may
+            /// block their thread from here on.
             ///
             /// # Errors
             ///
@@ -264,7 +264,8 @@ macro_rules! stream {
             ///
             /// # Errors
             ///
-            /// As std's, for want of file descriptors say. In [`Io::Async`](mixio::Io) also if there is no runtime on this thread.
+            /// As std's, for want of file descriptors say. In [`Io::Async`](mixio::Io) also if there is no runtime on
+            /// this thread.
             pub fn try_clone(&self) -> io::Result<Self> {
                 self.0.try_clone().map($Stream)
             }

@@ -56,8 +56,8 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// That of the last address, if none can be had. If the name can't be looked up. In [`Io::Async`] also if there is no runtime
-    /// on this thread.
+    /// That of the last address, if none can be had. If the name can't be looked up. In [`Io::Async`] also if there is
+    /// no runtime on this thread.
     pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         Ok(TcpListener(match setting()? {
             Io::Blocking => Listener::Blocking(net::TcpListener::bind(address)?),
@@ -82,7 +82,8 @@ impl TcpListener {
 
     /// The listener of std's under it, in blocking mode.
     ///
-    /// Whether it blocks is a property of the socket: clones that are of [`Io::Async`] still may block their thread from here on.
+    /// Whether it blocks is a property of the socket: clones that are of [`Io::Async`] still may block their thread
+    /// from here on.
     ///
     /// # Errors
     ///

@@ -49,8 +49,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// That of the last address, if none answers. If the name can't be looked up. In [`Io::Async`] also if there is no runtime on
-    /// this thread.
+    /// That of the last address, if none answers. If the name can't be looked up. In [`Io::Async`] also if there is no
+    /// runtime on this thread.
     pub fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         match setting()? {
             Io::Blocking => net::TcpStream::connect(address).map(Self::blocking),
@@ -62,8 +62,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// Of kind [`TimedOut`](io::ErrorKind::TimedOut) if it takes longer, [`InvalidInput`](io::ErrorKind::InvalidInput) if the limit
-    /// is zero; or else as [`connect`](Self::connect).
+    /// Of kind [`TimedOut`](io::ErrorKind::TimedOut) if it takes longer, [`InvalidInput`](io::ErrorKind::InvalidInput)
+    /// if the limit is zero; or else as [`connect`](Self::connect).
     pub fn connect_timeout(address: &SocketAddr, limit: Duration) -> io::Result<Self> {
         match setting()? {
             Io::Blocking => net::TcpStream::connect_timeout(address, limit).map(Self::blocking),

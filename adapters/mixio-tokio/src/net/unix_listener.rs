@@ -12,7 +12,8 @@ use socket2::SockRef;
 use super::UnixStream;
 use crate::place::{need_runtime, setting, wait_io};
 
-/// Listens for connections of Unix sockets: [`std::os::unix::net::UnixListener`], which in [`Io::Async`] waits without blocking the thread.
+/// Listens for connections of Unix sockets: [`std::os::unix::net::UnixListener`], which in [`Io::Async`] waits without
+/// blocking the thread.
 ///
 /// See the [module](super) for what the settings mean, and for errors.
 ///
@@ -48,8 +49,8 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// As std's: if there is something at that path, or it is too long. In [`Io::Async`] also if there is no runtime on this
-    /// thread.
+    /// As std's: if there is something at that path, or it is too long. In [`Io::Async`] also if there is no runtime on
+    /// this thread.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         Ok(UnixListener(match setting()? {
             Io::Blocking => Listener::Blocking(net::UnixListener::bind(path)?),
@@ -86,7 +87,8 @@ impl UnixListener {
 
     /// The listener of std's under it, in blocking mode.
     ///
-    /// Whether it blocks is a property of the socket: clones that are of [`Io::Async`] still may block their thread from here on.
+    /// Whether it blocks is a property of the socket: clones that are of [`Io::Async`] still may block their thread
+    /// from here on.
     ///
     /// # Errors
     ///

@@ -15,7 +15,8 @@ use super::stream::{StdStream, Stream, TokioStream, stream};
 use super::timeouts::Direction;
 use crate::place::{setting, wait_io};
 
-/// A connection of Unix sockets: [`std::os::unix::net::UnixStream`], which in [`Io::Async`] waits without blocking the thread.
+/// A connection of Unix sockets: [`std::os::unix::net::UnixStream`], which in [`Io::Async`] waits without blocking the
+/// thread.
 ///
 /// See the [module](super) for what the settings mean, and for errors.
 ///
@@ -44,8 +45,8 @@ stream!(UnixStream, net::UnixStream, tokio::net::UnixStream);
 impl UnixStream {
     /// Connects to the socket at a path.
     ///
-    /// Waits, as std's does, while the listener's queue is full. In [`Io::Async`] that takes a thread of tokio's for what blocks,
-    /// since Linux doesn't tell when such a queue has room again.
+    /// Waits, as std's does, while the listener's queue is full. In [`Io::Async`] that takes a thread of tokio's for
+    /// what blocks, since Linux doesn't tell when such a queue has room again.
     ///
     /// # Errors
     ///
