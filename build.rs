@@ -1,14 +1,25 @@
-//! Names the file in `arch/` for this target, or refuses the target in one sentence.
+//! Names the file in `arch/` for this target, or refuses the target in one sentence. Sees whether a sanitizer is on.
 
 use std::env;
 
 /// The architectures with a file in `arch/`.
 const ARCHITECTURES: [&str; 2] = ["x86_64", "aarch64"];
 
+/// The sanitizers that are told about switches: see `src/tools/`.
+const SANITIZERS: [&str; 2] = ["address", "thread"];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let list = ARCHITECTURES.map(|name| format!("\"{name}\"")).join(", ");
     println!("cargo::rustc-check-cfg=cfg(mixio_arch, values({list}))");
+
+    let list = SANITIZERS.map(|name| format!("\"{name}\"")).join(", ");
+    println!("cargo::rustc-check-cfg=cfg(mixio_sanitizer, values({list}))");
+    // Set by Cargo where the compiler was given `-Zsanitizer`. (`cfg(sanitize)` itself is unstable.)
+    let sanitizers = env::var("CARGO_CFG_SANITIZE").unwrap_or_default();
+    if let Some(sanitizer) = sanitizers.split(',').find(|name| SANITIZERS.contains(name)) {
+        println!("cargo::rustc-cfg=mixio_sanitizer=\"{sanitizer}\"");
+    }
 
     // What Cargo always sets for a build script; were it unset, the target would be refused, which is right too.
     let target = |what: &str| env::var(format!("CARGO_CFG_TARGET_{what}")).unwrap_or_default();

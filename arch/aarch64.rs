@@ -132,6 +132,16 @@ impl Fresh {
     }
 }
 
+/// An ordinary function, for the sake of the others. A sanitizer brings one that has no unwind information; beside it, and
+/// naked ones, LLVM would find none that needs any, and put theirs where only debuggers look.
+#[cfg(any(mixio_sanitizer = "address", mixio_sanitizer = "thread"))]
+#[inline(never)]
+fn ordinary() {}
+
+#[cfg(any(mixio_sanitizer = "address", mixio_sanitizer = "thread"))]
+#[used]
+static KEEP_ORDINARY: fn() = ordinary;
+
 /// The frame at the root of every coroutine: entered once by the first [`resume`], never returned from, and for as
 /// long as the coroutine lives the place where unwinders learn how to go on in the resumer.
 #[unsafe(naked)]
@@ -336,6 +346,32 @@ pub(crate) unsafe fn finish(control: NonNull<Control>, word: Word, status: Statu
             options(noreturn),
         )
     }
+}
+
+/// Asks something of valgrind, in its own words: a request, as `valgrind.h` numbers them, and five arguments. Gives the
+/// answer, or `otherwise` where there is no valgrind.
+///
+/// # Safety
+///
+/// Whatever the request says of this program is true.
+#[cfg(feature = "valgrind")]
+#[inline(always)]
+pub(crate) unsafe fn valgrind_request(otherwise: usize, request: &[usize; 6]) -> usize {
+    let answer;
+    // SAFETY: to a processor that is nothing: it turns x12 by 128 bits in all, and combines x10 with itself. Valgrind
+    // writes to x3 alone.
+    unsafe {
+        asm!(
+            "ror x12, x12, #3",
+            "ror x12, x12, #13",
+            "ror x12, x12, #51",
+            "ror x12, x12, #61",
+            "orr x10, x10, x10",
+            inlateout("x3") otherwise => answer,
+            in("x4") request,
+        );
+    }
+    answer
 }
 
 /// Calls `function(argument)` with the stack pointer at `base`, and comes back.

@@ -126,6 +126,16 @@ impl Fresh {
     }
 }
 
+/// An ordinary function, for the sake of the others. A sanitizer brings one that has no unwind information; beside it, and
+/// naked ones, LLVM would find none that needs any, and put theirs where only debuggers look.
+#[cfg(any(mixio_sanitizer = "address", mixio_sanitizer = "thread"))]
+#[inline(never)]
+fn ordinary() {}
+
+#[cfg(any(mixio_sanitizer = "address", mixio_sanitizer = "thread"))]
+#[used]
+static KEEP_ORDINARY: fn() = ordinary;
+
 /// The frame at the root of every coroutine: entered once by the first [`resume`], never returned from, and for as
 /// long as the coroutine lives the place where unwinders learn how to go on in the resumer.
 #[unsafe(naked)]
@@ -319,6 +329,32 @@ pub(crate) unsafe fn finish(control: NonNull<Control>, word: Word, status: Statu
             options(noreturn),
         )
     }
+}
+
+/// Asks something of valgrind, in its own words: a request, as `valgrind.h` numbers them, and five arguments. Gives the
+/// answer, or `otherwise` where there is no valgrind.
+///
+/// # Safety
+///
+/// Whatever the request says of this program is true.
+#[cfg(feature = "valgrind")]
+#[inline(always)]
+pub(crate) unsafe fn valgrind_request(otherwise: usize, request: &[usize; 6]) -> usize {
+    let answer;
+    // SAFETY: to a processor that is nothing: it turns rdi by 128 bits in all, and exchanges rbx with itself. Valgrind
+    // writes to rdx alone.
+    unsafe {
+        asm!(
+            "rol rdi, 3",
+            "rol rdi, 13",
+            "rol rdi, 61",
+            "rol rdi, 51",
+            "xchg rbx, rbx",
+            in("rax") request,
+            inlateout("rdx") otherwise => answer,
+        );
+    }
+    answer
 }
 
 /// Calls `function(argument)` with the stack pointer at `base`, and comes back.

@@ -9,12 +9,16 @@ use core::mem::MaybeUninit;
 use core::panic::Location;
 use core::ptr::NonNull;
 
+use crate::tools::Tools;
+
 #[cfg_attr(mixio_arch = "x86_64", path = "../arch/x86_64.rs")]
 #[cfg_attr(mixio_arch = "aarch64", path = "../arch/aarch64.rs")]
 mod target;
 
 use target::Fresh;
-pub(crate) use target::{STACK_ALIGNMENT, call_on_stack, finish, resume, suspend};
+#[cfg(feature = "valgrind")]
+pub(crate) use target::valgrind_request;
+pub(crate) use target::{STACK_ALIGNMENT, call_on_stack};
 use target::{atop_frame, root_frame};
 
 /// What crosses a switch in one register. It may hold padding, so it is not a plain integer; it may hold a pointer,
@@ -43,16 +47,19 @@ pub(crate) struct Control {
     pub(crate) unwinding: Cell<bool>,
     /// Whether the thread was panicking, by somebody else's panic, when it was entered or last thrown into.
     pub(crate) others_panic: Cell<bool>,
+    /// What is to be told to valgrind and the sanitizers.
+    pub(crate) tools: Tools,
 }
 
 impl Control {
-    fn new(created: &'static Location<'static>) -> Self {
+    fn new(created: &'static Location<'static>, tools: Tools) -> Self {
         Control {
             resumer: Cell::new(core::ptr::null_mut()),
             root: Cell::new(core::ptr::null()),
             created: Cell::new(Some(created)),
             unwinding: Cell::new(false),
             others_panic: Cell::new(false),
+            tools,
         }
     }
 
@@ -123,7 +130,7 @@ pub(crate) type Entry = unsafe extern "C" fn(Word, NonNull<Control>, *mut c_void
 /// `base` is aligned to [`STACK_ALIGNMENT`]; a [`Control`] below it is writable and unused.
 pub(crate) unsafe fn mark(base: *mut c_void, created: &'static Location<'static>) {
     // SAFETY: as the caller says.
-    unsafe { Control::below(base).write(Control::new(created)) };
+    unsafe { Control::below(base).write(Control::new(created, Tools::NONE)) };
 }
 
 /// How to drop the closure of a coroutine that is never entered.
@@ -146,9 +153,10 @@ pub(crate) unsafe fn prepare(
     closure: *mut c_void,
     drop_closure: DropClosure,
     created: &'static Location<'static>,
+    tools: Tools,
 ) -> (NonNull<c_void>, Address) {
     // SAFETY: the caller vouches for the memory below `base`. The root frame fills it in.
-    unsafe { Control::below(base).write(Control::new(created)) };
+    unsafe { Control::below(base).write(Control::new(created, tools)) };
     // SAFETY: the caller vouches for the memory below `top`.
     let fresh = unsafe { top.cast::<Fresh>().sub(1) };
     // SAFETY: as above; the alignment of `top`, and of both sizes, makes it aligned.
@@ -199,8 +207,68 @@ pub(crate) unsafe fn call_atop(
     let mut call = AtopCall { resume_at, function, argument };
     let word = Word::new((&raw mut call).cast());
     // SAFETY: `atop_frame` is given what it takes, by the word, which lives until it comes back; for the rest the caller
-    // vouches.
-    unsafe { resume(sp, atop_frame as Address, control, word, core::ptr::null_mut()) };
+    // vouches. (The architecture's own, since there is no switch that tools are to know of.)
+    unsafe { target::resume(sp, atop_frame as Address, control, word, core::ptr::null_mut()) };
+}
+
+/// Switches into the coroutine, until it suspends itself or finishes: as the architecture's own, with a word to the tools.
+///
+/// # Safety
+///
+/// `sp` and `resume_at` are what [`prepare`] or the last `resume` gave for the coroutine; they are used only once, on the
+/// thread that the coroutine's frames expect. `throw` is null if the coroutine is fresh.
+#[inline(always)]
+pub(crate) unsafe fn resume(
+    sp: NonNull<c_void>,
+    resume_at: Address,
+    control: NonNull<Control>,
+    word: Word,
+    throw: *mut c_void,
+) -> (Word, Status, Address) {
+    // SAFETY: `prepare` has put it there, and it stays as long as the stack.
+    let switches = unsafe { &control.as_ref().tools.switches };
+    // SAFETY: here it comes.
+    unsafe { switches.going_inside() };
+    // SAFETY: as the caller says.
+    let outcome = unsafe { target::resume(sp, resume_at, control, word, throw) };
+    // SAFETY: we are back.
+    unsafe { switches.arrived_outside() };
+    outcome
+}
+
+/// Switches back to the resumer, until the next [`resume`]: gives its word and what it throws.
+///
+/// # Safety
+///
+/// `control` is that of the coroutine that is running, and the code that calls this runs on top of it: on its
+/// stack, or on one that its frames lent out and still wait for.
+#[inline(always)]
+pub(crate) unsafe fn suspend(control: NonNull<Control>, word: Word) -> (Word, *mut c_void) {
+    // SAFETY: as in `resume`.
+    let switches = unsafe { &control.as_ref().tools.switches };
+    // SAFETY: here it comes.
+    unsafe { switches.going_outside() };
+    // SAFETY: as the caller says.
+    let resumption = unsafe { target::suspend(control, word) };
+    // SAFETY: we are back.
+    unsafe { switches.arrived_inside() };
+    resumption
+}
+
+/// Switches back to the resumer for good.
+///
+/// # Safety
+///
+/// As for [`suspend`]; and nothing on the coroutine's stack is used again, but for what `word` leads to, which the
+/// resumer reads before it lets go of the stack.
+#[inline(always)]
+pub(crate) unsafe fn finish(control: NonNull<Control>, word: Word, status: Status) -> ! {
+    // SAFETY: as in `resume`.
+    let switches = unsafe { &control.as_ref().tools.switches };
+    // SAFETY: here it comes; and what `word` may lead to is a local of the function that was entered.
+    unsafe { switches.going_outside_for_good() };
+    // SAFETY: as the caller says.
+    unsafe { target::finish(control, word, status) }
 }
 
 /// The signatures of the contract, checked for every architecture.
@@ -211,8 +279,11 @@ const _: () = {
     assert!(size_of::<Fresh>().is_multiple_of(STACK_ALIGNMENT) && size_of::<Control>().is_multiple_of(STACK_ALIGNMENT));
     let _: unsafe extern "C" fn() = root_frame;
     let _: unsafe extern "C" fn() = atop_frame;
-    let _: unsafe fn(NonNull<c_void>, Address, NonNull<Control>, Word, *mut c_void) -> (Word, Status, Address) = resume;
-    let _: unsafe fn(NonNull<Control>, Word) -> (Word, *mut c_void) = suspend;
-    let _: unsafe fn(NonNull<Control>, Word, Status) -> ! = finish;
+    let _: unsafe fn(NonNull<c_void>, Address, NonNull<Control>, Word, *mut c_void) -> (Word, Status, Address) =
+        target::resume;
+    let _: unsafe fn(NonNull<Control>, Word) -> (Word, *mut c_void) = target::suspend;
+    let _: unsafe fn(NonNull<Control>, Word, Status) -> ! = target::finish;
+    #[cfg(feature = "valgrind")]
+    let _: unsafe fn(usize, &[usize; 6]) -> usize = valgrind_request;
     let _: unsafe extern "C" fn(*mut c_void, *mut c_void, unsafe extern "C" fn(*mut c_void)) = call_on_stack;
 };

@@ -37,6 +37,7 @@
 //! | the setting | [`Io`]: asynchronous or blocking, for libraries that can do both (feature `std`) |
 //! | the bridge | [`as_async`], [`wait`] (a method too, by [`FutureExt`]), [`try_wait`], [`in_coroutine`] (feature `std`) |
 //! | beside it | [`local`]: context variables; [`hooks`] at each suspension; [`inspect`]: what is suspended, and where; [`runtime`]: for adapters of runtimes |
+//! | on the bridge | [`wait_iter`] and [`as_stream`]: streams and iterators (feature `stream`); [`resource`]: a guard whose drop waits; [`io::Waiting`]: `std::io` over asynchronous I/O (features `tokio-io`, `futures-io`) |
 //! | coroutines | [`Coroutine`], [`ScopedCoroutine`], [`Yielder`], [`on_stack`] |
 //! | stacks | [`stack`]: the trait [`Stack`](stack::Stack), a [pool](stack::StackPool) of guarded ones, memory that you bring; overflows are [reported](stack#overflow) |
 //! | `arch/` | the assembly, a file per architecture |
@@ -86,18 +87,51 @@
 //! what that crate promised, and no crate that switches stacks can see it. Don't suspend there, and don't keep a
 //! suspended coroutine in a thread-local.
 //!
+//! # Tools
+//!
+//! Debuggers, profilers and backtraces need nothing: see [`Coroutine`]. Valgrind and the sanitizers follow what each stack is
+//! used for, and have to be told where the stacks are and when they are switched. Without that they report errors in sound
+//! programs.
+//!
+//! | | how |
+//! | --- | --- |
+//! | valgrind (memcheck, and the others) | `cargo build --features mixio/valgrind`, then `valgrind target/debug/program`. Outside of valgrind the feature costs some fifty instructions for each coroutine, and nothing for a switch |
+//! | AddressSanitizer, with its search for leaks | `RUSTFLAGS=-Zsanitizer=address cargo +nightly run --target x86_64-unknown-linux-gnu` |
+//! | ThreadSanitizer | `RUSTFLAGS=-Zsanitizer=thread cargo +nightly run -Zbuild-std --target x86_64-unknown-linux-gnu`, with rustup's component `rust-src`: the locks of a standard library that isn't compiled for it go unseen |
+//!
+//! mixio sees by itself that it is compiled for a sanitizer. What remains:
+//!
+//! - Valgrind can't tell a stack that lies within another one, such as an [`UnguardedStack`](stack::UnguardedStack) in an array
+//!   on a thread's stack: take memory from the heap. It looks for the stack that is switched to one by one, so tens of
+//!   thousands of suspended coroutines are slow.
+//! - AddressSanitizer keeps locals on a *fake stack*, where its search for leaks doesn't look once the coroutine is
+//!   suspended: what only such locals know, when the program ends, may be reported as leaked. With
+//!   `ASAN_OPTIONS=detect_stack_use_after_return=0` there is no fake stack.
+//! - The sanitizers report a stack overflow in a coroutine as mixio does, and all other faults in their own way. They need
+//!   more stack: give [more](stack::StackPoolBuilder::stack_size) to what has little to spare.
+//! - ThreadSanitizer has room for some 8,000 threads and coroutines at a time, and ends the process when there are more.
+//!
 //! # Features
 //!
 //! | feature | default | what it brings |
 //! | --- | --- | --- |
-//! | `macros` | no | the attributes `#[as_async]` and `#[as_sync]` |
 //! | `std` | yes | the bridge, [`DefaultStack`](stack::DefaultStack) and its pools, panics that cross a switch, unwinding |
+//! | `macros` | | the attributes `#[as_async]` and `#[as_sync]` |
+//! | `signal` | | `inspect::dump_on_signal` |
+//! | `stream` | | [`wait_iter`], [`as_stream`] |
+//! | `tokio-io` | | [`io::Waiting`] over tokio's traits; nothing of its runtime |
+//! | `futures-io` | | [`io::Waiting`] over the traits of futures and smol |
+//! | `valgrind` | | tells [valgrind](#tools) where stacks are |
 //!
 //! Without `std` there are coroutines on stacks that you bring. A panic that reaches the root of one aborts; a suspended
 //! one that is dropped leaks its stack.
 //!
 //! [`as_async`]: fn@as_async
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(
+    not(all(feature = "futures-io", feature = "stream", feature = "tokio-io")),
+    allow(rustdoc::broken_intra_doc_links, reason = "the page tells of what other features bring")
+)]
 
 // For what the unit tests share with the integration tests, which are crates of their own.
 #[cfg(test)]
@@ -109,17 +143,28 @@ mod bridge;
 mod coroutine;
 #[cfg(feature = "std")]
 pub mod inspect;
+#[cfg(any(feature = "futures-io", feature = "tokio-io"))]
+pub mod io;
+#[cfg(feature = "stream")]
+mod iter;
 #[cfg(feature = "std")]
 pub mod local;
 #[cfg(feature = "std")]
+mod resource;
+#[cfg(feature = "std")]
 mod setting;
 pub mod stack;
+mod tools;
 
 #[cfg(feature = "std")]
 pub use bridge::{AsAsync, Cancel, FutureExt, WaitError, as_async, hooks, in_coroutine, runtime, try_wait, wait};
 pub use coroutine::{Coroutine, CoroutineResult, ScopedCoroutine, ScopedCoroutineRef, Yielder, on_stack};
+#[cfg(feature = "stream")]
+pub use iter::{AsStream, StreamYielder, WaitIter, as_stream, wait_iter};
 #[cfg(feature = "macros")]
 #[doc(inline)]
 pub use mixio_macros::{as_async, as_sync};
+#[cfg(feature = "std")]
+pub use resource::{Resource, resource, try_resource};
 #[cfg(feature = "std")]
 pub use setting::{Io, ParseIoError};

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 
 use mixio::stack::{DefaultStack, MIN_STACK_SIZE, Stack as _, UnguardedStack};
 use mixio::{Coroutine, CoroutineResult, Yielder};
-use support::{Drops, assert_success, in_child, message_of};
+use support::{Drops, assert_success, in_child, keep, message_of};
 
 #[derive(Clone, Copy)]
 #[repr(align(64))]
@@ -139,6 +139,7 @@ fn an_alignment_that_pushes_it_off_the_stack() {
 
     // The stack begins where an aligned one would end, but for the control block: so there is one size of it lost.
     let memory = Box::leak(Box::new(Memory([MaybeUninit::uninit(); _])));
+    keep(memory);
     // SAFETY: nothing runs on it.
     let stack = unsafe { UnguardedStack::borrowed(&mut memory.0[ALIGNMENT / 2..]) }.unwrap();
     let message = message_of(|| {

@@ -144,6 +144,7 @@ fn force_unwind_of_a_finished_one() {
 #[test]
 fn force_reset_runs_no_destructor() {
     let drops = Drops::new();
+    drops.keep();
     let mut coroutine = typical(&drops);
     coroutine.resume(());
     // SAFETY: what is on its stack may be forgotten: it only counts.
@@ -158,6 +159,7 @@ fn force_reset_runs_no_destructor() {
 #[test]
 fn force_reset_of_one_that_was_never_resumed_forgets_the_closure() {
     let drops = Drops::new();
+    drops.keep();
     let mut coroutine = typical(&drops);
     // SAFETY: no frame is on its stack.
     unsafe { coroutine.force_reset() };

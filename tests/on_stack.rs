@@ -46,6 +46,7 @@ fn aligned_values_go_in_and_out() {
 }
 
 #[test]
+#[cfg_attr(mixio_sanitizer = "address", ignore = "the sanitizer keeps locals elsewhere than on the stack")]
 fn it_is_that_stack() {
     let mut stack = stack();
     let (limit, base) = (stack.limit().get(), stack.base().get());
@@ -162,6 +163,7 @@ fn on_parent_stack_gives_values() {
 }
 
 #[test]
+#[cfg_attr(mixio_sanitizer = "address", ignore = "the sanitizer keeps locals elsewhere than on the stack")]
 fn on_parent_stack_is_below_the_resumer() {
     let mut coroutine = Coroutine::new(|yielder: &Yielder<(), (usize, usize)>, ()| {
         loop {
@@ -238,6 +240,7 @@ fn coroutines_on_the_parent_stack() {
 }
 
 #[test]
+#[cfg_attr(mixio_sanitizer = "address", ignore = "the sanitizer keeps locals elsewhere than on the stack")]
 fn on_the_parent_stack_of_the_outer_one() {
     // By the outer one's yielder, from the inner one's stack: two levels up.
     let mut outer = Coroutine::new(|outer: &Yielder<(), ()>, ()| {

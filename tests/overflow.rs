@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use mixio::stack::{DEFAULT_STACK_SIZE, DefaultStack, Guards, MIN_STACK_SIZE, Stack, StackPool};
 use mixio::{Coroutine, CoroutineResult, ScopedCoroutine, Yielder, as_async, on_stack, wait};
-use support::{assert_success, in_child, page_size, poll, stderr};
+use support::{assert_success, in_child, in_faulting_child, page_size, poll, stderr};
 
 /// Recurses until there is no stack left, in small steps.
 #[inline(never)]
@@ -438,6 +438,10 @@ fn of_more_than_64_mebibytes() {
 }
 
 #[test]
+#[cfg_attr(
+    mixio_sanitizer = "address",
+    ignore = "the sanitizer makes room for large arrays without touching each page"
+)]
 fn by_one_huge_frame() {
     // Larger than the stack, and than all guards and stacks below it that there may be: it is touched page by page.
     let output = in_child("by_one_huge_frame", || {
@@ -523,7 +527,7 @@ fn a_write_to_nowhere_is_no_overflow() {
 
 #[test]
 fn a_write_to_nowhere_in_a_coroutine_is_no_overflow() {
-    let output = in_child("a_write_to_nowhere_in_a_coroutine_is_no_overflow", || {
+    let output = in_faulting_child("a_write_to_nowhere_in_a_coroutine_is_no_overflow", || {
         let mut coroutine = Coroutine::<(), (), ()>::new(|_, ()| write_to(nowhere()));
         coroutine.resume(());
         eprintln!("not reached");
@@ -533,7 +537,7 @@ fn a_write_to_nowhere_in_a_coroutine_is_no_overflow() {
 
 #[test]
 fn a_write_to_nowhere_in_a_foreign_thread_is_no_overflow() {
-    let output = in_child("a_write_to_nowhere_in_a_foreign_thread_is_no_overflow", || {
+    let output = in_faulting_child("a_write_to_nowhere_in_a_foreign_thread_is_no_overflow", || {
         in_foreign_thread(|| {
             Coroutine::<(), (), ()>::new(|_, ()| write_to(nowhere())).resume(());
             eprintln!("not reached");
@@ -544,7 +548,7 @@ fn a_write_to_nowhere_in_a_foreign_thread_is_no_overflow() {
 
 #[test]
 fn a_write_to_read_only_memory_is_no_overflow() {
-    let output = in_child("a_write_to_read_only_memory_is_no_overflow", || {
+    let output = in_faulting_child("a_write_to_read_only_memory_is_no_overflow", || {
         let page = read_only_page();
         let mut coroutine = Coroutine::<(), (), ()>::new(move |_, ()| write_to(page));
         coroutine.resume(());
@@ -653,7 +657,7 @@ fn assert_handled(output: &Output) {
 
 #[test]
 fn a_handler_installed_before_gets_foreign_faults() {
-    let output = in_child("a_handler_installed_before_gets_foreign_faults", || {
+    let output = in_faulting_child("a_handler_installed_before_gets_foreign_faults", || {
         install(foreign_handler as *const () as usize, libc::SA_SIGINFO | libc::SA_ONSTACK);
         Coroutine::<(), (), ()>::new(|_, ()| write_to(nowhere())).resume(());
     });
@@ -662,7 +666,7 @@ fn a_handler_installed_before_gets_foreign_faults() {
 
 #[test]
 fn a_handler_without_information_installed_before_gets_foreign_faults() {
-    let output = in_child("a_handler_without_information_installed_before_gets_foreign_faults", || {
+    let output = in_faulting_child("a_handler_without_information_installed_before_gets_foreign_faults", || {
         install(foreign_handler_without_information as *const () as usize, 0);
         Coroutine::<(), (), ()>::new(|_, ()| write_to(nowhere())).resume(());
     });
@@ -707,7 +711,7 @@ fn a_handler_installed_before_has_its_mask_and_flags() {
         BLOCKED.fetch_or(4, Ordering::Relaxed);
     }
 
-    let output = in_child("a_handler_installed_before_has_its_mask_and_flags", || {
+    let output = in_faulting_child("a_handler_installed_before_has_its_mask_and_flags", || {
         // SAFETY: all zeros are a valid action.
         let mut action: libc::sigaction = unsafe { mem::zeroed() };
         action.sa_sigaction = handler as *const () as usize;
@@ -858,7 +862,7 @@ fn a_handler_installed_after_mends_faults_and_passes_overflows_on() {
 
 #[test]
 fn a_handler_installed_after_passes_faults_on_to_one_installed_before() {
-    let output = in_child("a_handler_installed_after_passes_faults_on_to_one_installed_before", || {
+    let output = in_faulting_child("a_handler_installed_after_passes_faults_on_to_one_installed_before", || {
         install(foreign_handler as *const () as usize, libc::SA_SIGINFO);
         Coroutine::<(), (), ()>::new(|_, ()| ()).resume(());
         let before = install(mending as *const () as usize, libc::SA_SIGINFO | libc::SA_ONSTACK);

@@ -263,6 +263,7 @@ fn throw_and_force_unwind() {
 #[test]
 fn force_reset() {
     let drops = Drops::new();
+    drops.keep();
     ScopedCoroutine::with_stack(drops.stack(), |yielder: &Yielder<(), ()>, ()| {
         let _counted = drops.counted();
         yielder.suspend(());

@@ -90,6 +90,10 @@ fn of_more_than_an_address_space() {
 }
 
 #[test]
+#[cfg_attr(
+    any(mixio_sanitizer = "address", mixio_sanitizer = "thread"),
+    ignore = "a sanitizer needs terabytes of addresses for itself"
+)]
 fn of_absurd_sizes() {
     // Within a limit: some systems have room for 64 TiB of addresses where nothing is touched, and an emulator would
     // then take real memory for its tables.
@@ -125,6 +129,10 @@ fn assert_exhausted(error: StackError, expected: usize) {
 }
 
 #[test]
+#[cfg_attr(
+    any(mixio_sanitizer = "address", mixio_sanitizer = "thread"),
+    ignore = "a sanitizer needs terabytes of addresses for itself"
+)]
 fn exhausted() {
     let output = in_limited_child("exhausted", LIMITED, || {
         let size = 1 << 30;
@@ -193,16 +201,24 @@ fn assert_exhausted_mappings_recover(guards: Guards) {
 }
 
 #[test]
+#[cfg_attr(
+    any(mixio_sanitizer = "address", mixio_sanitizer = "thread"),
+    ignore = "a sanitizer ends the process when there are no more mappings"
+)]
 fn exhausted_mappings_with_protected_guards() {
-    let output = in_child("exhausted_mappings_with_protected_guards", || {
+    let output = in_limited_child("exhausted_mappings_with_protected_guards", "ulimit -c 0", || {
         assert_exhausted_mappings_recover(Guards::Protected);
     });
     assert_success(&output);
 }
 
 #[test]
+#[cfg_attr(
+    any(mixio_sanitizer = "address", mixio_sanitizer = "thread"),
+    ignore = "a sanitizer ends the process when there are no more mappings"
+)]
 fn exhausted_mappings_with_unmapped_guards() {
-    let output = in_child("exhausted_mappings_with_unmapped_guards", || {
+    let output = in_limited_child("exhausted_mappings_with_unmapped_guards", "ulimit -c 0", || {
         if Guards::Unmapped.available() {
             assert_exhausted_mappings_recover(Guards::Unmapped);
         }
@@ -242,6 +258,10 @@ fn assert_panics_without_mappings(guards: Guards) {
 const WITH_BACKTRACES: &str = "ulimit -c 0; export RUST_BACKTRACE=1";
 
 #[test]
+#[cfg_attr(
+    any(mixio_sanitizer = "address", mixio_sanitizer = "thread"),
+    ignore = "a sanitizer ends the process when there are no more mappings"
+)]
 fn panics_without_mappings_for_protected_guards() {
     let output = in_limited_child("panics_without_mappings_for_protected_guards", WITH_BACKTRACES, || {
         assert_panics_without_mappings(Guards::Protected);
@@ -250,6 +270,10 @@ fn panics_without_mappings_for_protected_guards() {
 }
 
 #[test]
+#[cfg_attr(
+    any(mixio_sanitizer = "address", mixio_sanitizer = "thread"),
+    ignore = "a sanitizer ends the process when there are no more mappings"
+)]
 fn panics_without_mappings_for_unmapped_guards() {
     let output = in_limited_child("panics_without_mappings_for_unmapped_guards", WITH_BACKTRACES, || {
         if Guards::Unmapped.available() {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::thread;
 
 use mixio::{Coroutine, Yielder};
-use support::{Drops, Log, message_of, on_drop, panic_of};
+use support::{Drops, Log, keep, message_of, on_drop, panic_of};
 
 const SWALLOWED: &str = "cannot unwind a coroutine that keeps catching the panic and suspending itself; its stack is \
                          leaked";
@@ -115,7 +115,7 @@ fn the_panic_of_a_value_comes_last() {
             })));
         }
     });
-    std::mem::forget(coroutine.resume(()));
+    keep(Box::leak(coroutine.resume(()).as_yield().unwrap()));
     assert_eq!(message_of(|| coroutine.force_unwind()), "of the value");
     assert!(coroutine.done());
     assert_eq!(drops.count(), 1);

@@ -9,8 +9,17 @@ use crate::works::{self, Contestant, Work};
 /// What is counted.
 const WORKS: [&str; 6] = ["switch", "bridge-pending", "bridge-ready", "lifecycle", "lifecycle-future", "cancel"];
 /// For whom.
-const CONTESTANTS: [&str; 8] =
-    [MIXIO, MIXIO_FUTURE, COROSENSEI, COROSENSEI_REUSED, BY_HAND, BY_HAND_BOXED, BY_HAND_REUSED, NATIVE_BOXED];
+const CONTESTANTS: [&str; 9] = [
+    MIXIO,
+    MIXIO_FUTURE,
+    MIXIO_INSPECTED,
+    COROSENSEI,
+    COROSENSEI_REUSED,
+    BY_HAND,
+    BY_HAND_BOXED,
+    BY_HAND_REUSED,
+    NATIVE_BOXED,
+];
 
 /// Few operations and many: what they have in common, getting ready and cleaning up, goes away in the difference.
 const OPERATIONS: [u64; 2] = [1_000, 11_000];

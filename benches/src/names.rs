@@ -8,6 +8,8 @@ pub const MIXIO_SMALL: &str = "mixio, 16 KiB stacks";
 pub const MIXIO_REUSED: &str = "mixio, stack reused by hand";
 /// `mixio::as_async` where the others are coroutines.
 pub const MIXIO_FUTURE: &str = "mixio, `as_async` boxed";
+/// `mixio::as_async` with `mixio::inspect` on.
+pub const MIXIO_INSPECTED: &str = "mixio, inspected";
 /// mixio as on a Linux without `MADV_GUARD_INSTALL`.
 pub const MIXIO_UNMAPPED: &str = "mixio, guards by holes (older Linux)";
 /// mixio as on systems other than Linux.

@@ -10,6 +10,7 @@ use super::word::{decode, encode};
 use super::{Coroutine, Yielder, panic};
 use crate::arch::{self, Control, STACK_ALIGNMENT, Status, Word};
 use crate::stack::{MIN_STACK_SIZE, Stack};
+use crate::tools::Tools;
 
 impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     /// As [`with_stack_unchecked`](Self::with_stack_unchecked), for a place in the program that isn't the caller's, and a
@@ -44,6 +45,8 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
                 base - limit
             )
         };
+        // SAFETY: the stack is ours, and nothing is on it.
+        let tools = unsafe { Tools::new(&stack) };
         let base = core::ptr::with_exposed_provenance_mut::<c_void>(base);
         let closure = base.with_addr(closure);
         // SAFETY: it is aligned for an F, and lies inside the stack, which is ours.
@@ -52,7 +55,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         let drop_closure = |closure: *mut c_void| unsafe { closure.cast::<F>().drop_in_place() };
         let entry = enter::<Input, Yield, Return, F>;
         // SAFETY: both are aligned to STACK_ALIGNMENT, and below each is enough memory, as checked.
-        let (fresh, address) = unsafe { arch::prepare(base, closure, entry, closure, drop_closure, created) };
+        let (fresh, address) = unsafe { arch::prepare(base, closure, entry, closure, drop_closure, created, tools) };
         Coroutine { suspended: Some(fresh), address, stack: ManuallyDrop::new(stack), marker: PhantomData }
     }
 }
@@ -66,6 +69,10 @@ unsafe extern "C" fn enter<Input, Yield, Return, F>(word: Word, control: NonNull
 where
     F: FnOnce(&Yielder<Input, Yield>, Input) -> Return,
 {
+    // SAFETY: the control block lives as long as the stack.
+    let tools = unsafe { &control.as_ref().tools };
+    // SAFETY: we have just arrived on the stack.
+    unsafe { tools.switches.arrived_inside() };
     // SAFETY: as the caller says; the stack, with the control block, outlives this function.
     let yielder = unsafe { Yielder::of(control) };
     #[cfg(feature = "std")]

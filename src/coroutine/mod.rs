@@ -420,7 +420,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
         assert!(self.done(), "cannot take the stack of a coroutine that has not finished");
         assert!(!self.leaked(), "cannot take the stack of a coroutine that could not be unwound");
         // SAFETY: `self` is forgotten, so this is the only one.
-        let stack = unsafe { ManuallyDrop::take(&mut self.stack) };
+        let stack = unsafe { self.take_stack() };
         core::mem::forget(self);
         stack
     }
@@ -430,10 +430,13 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     /// # Safety
     ///
     /// The coroutine has finished, and is not used again, nor dropped.
-    #[cfg(feature = "std")]
     #[inline(always)]
     pub(crate) unsafe fn take_stack(&mut self) -> S {
         debug_assert!(self.done() && !self.leaked());
+        // SAFETY: `prepare` has put it there.
+        let tools = unsafe { &self.control().as_ref().tools };
+        // SAFETY: no frame is on the stack.
+        unsafe { tools.end(&*self.stack) };
         // SAFETY: nobody else will, as the caller says.
         unsafe { ManuallyDrop::take(&mut self.stack) }
     }

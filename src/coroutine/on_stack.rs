@@ -7,6 +7,7 @@ use core::panic::Location;
 use super::panic::{self, Payload};
 use crate::arch::{self, Control};
 use crate::stack::Stack;
+use crate::tools::{Registration, Switches};
 
 /// Runs `function` on `stack` and gives its value.
 ///
@@ -38,25 +39,36 @@ where
 {
     #[cfg(feature = "std")]
     crate::stack::overflow::prepare_thread();
+    // SAFETY: the stack is ours, as below, and nothing is on it.
+    let registration = unsafe { Registration::new(&stack) };
     let base = core::ptr::with_exposed_provenance_mut(stack.base().get());
     // SAFETY: the stack's memory is ours, since we own the `Stack` or borrow it exclusively, until this returns. Its base
     // is aligned.
     unsafe { arch::mark(base, Location::caller()) };
     // SAFETY: as above.
-    unsafe { call_below(Control::below(base).cast(), function) }
+    let result = unsafe { call_below(Control::below(base).cast(), Switches::for_call(&stack), function) };
+    // SAFETY: the function has returned, or its panic was caught.
+    unsafe { registration.end(&stack) };
+    result.unwrap_or_else(|payload| panic::raise(payload))
 }
 
-/// Calls `function` with the stack pointer at or just below `top`.
+/// Calls `function` with the stack pointer at or just below `top`, and catches its panic.
 ///
 /// # Safety
 ///
-/// Below `top` is a stack's unused memory, as much as `function` needs or else a guard.
-pub(super) unsafe fn call_below<F, R>(top: *mut c_void, function: F) -> R
+/// Below `top` is a stack's unused memory, as much as `function` needs or else a guard. `switches` are for a call there.
+pub(super) unsafe fn call_below<F, R>(top: *mut c_void, switches: Switches, function: F) -> Result<R, Payload>
 where
     F: FnOnce() -> R,
 {
-    /// What the two stacks hand to each other.
-    union Call<F, R> {
+    /// A call on another stack.
+    struct Call<F, R> {
+        switches: Switches,
+        handover: Handover<F, R>,
+    }
+
+    /// What the two stacks hand to each other in it.
+    union Handover<F, R> {
         function: ManuallyDrop<F>,
         result: ManuallyDrop<Result<R, Payload>>,
     }
@@ -68,18 +80,25 @@ where
     {
         // SAFETY: `call_below` gives us the address of its `Call`, and waits.
         let call = unsafe { &mut *call.cast::<Call<F, R>>() };
-        // SAFETY: it holds the function, which is taken only here.
-        let function = unsafe { ManuallyDrop::take(&mut call.function) };
-        call.result = ManuallyDrop::new(panic::catch(function));
+        // SAFETY: we have just arrived on this stack.
+        unsafe { call.switches.arrived_inside() };
+        // SAFETY: it holds the function.
+        let function = unsafe { &mut call.handover.function };
+        // SAFETY: it is taken only here.
+        let function = unsafe { ManuallyDrop::take(function) };
+        call.handover.result = ManuallyDrop::new(panic::catch(function));
+        // SAFETY: what comes next is the way back.
+        unsafe { call.switches.going_outside_for_good() };
     }
 
-    let mut handover = Call::<F, R> { function: ManuallyDrop::new(function) };
+    let mut call_there = Call::<F, R> { switches, handover: Handover { function: ManuallyDrop::new(function) } };
     let base = top.map_addr(|address| address & !(arch::STACK_ALIGNMENT - 1));
+    // SAFETY: here comes the switch to that stack.
+    unsafe { call_there.switches.going_inside() };
     // SAFETY: `base` is aligned, the caller vouches for the memory, and `call` catches every panic.
-    unsafe { arch::call_on_stack((&raw mut handover).cast(), base, call::<F, R>) };
+    unsafe { arch::call_on_stack((&raw mut call_there).cast(), base, call::<F, R>) };
+    // SAFETY: we are back.
+    unsafe { call_there.switches.arrived_outside() };
     // SAFETY: `call` has put the result there.
-    match ManuallyDrop::into_inner(unsafe { handover.result }) {
-        Ok(value) => value,
-        Err(payload) => panic::raise(payload),
-    }
+    ManuallyDrop::into_inner(unsafe { call_there.handover.result })
 }

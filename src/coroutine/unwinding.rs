@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use core::fmt;
-use core::mem::ManuallyDrop;
 #[cfg(feature = "std")]
 use core::panic::Location;
 
@@ -134,7 +133,7 @@ impl<Input, Yield, Return, S: Stack> Drop for Coroutine<Input, Yield, Return, S>
             fn drop(&mut self) {
                 if self.0.done() && !self.0.leaked() {
                     // SAFETY: no frame is on it, and the coroutine is being dropped.
-                    unsafe { ManuallyDrop::drop(&mut self.0.stack) };
+                    drop(unsafe { self.0.take_stack() });
                 }
             }
         }

@@ -137,7 +137,9 @@ impl<Input, Yield> Yielder<Input, Yield> {
     {
         // SAFETY: the resumer's stack goes on below its frames; nothing there is used until the coroutine switches back,
         // which it doesn't while it waits for the function.
-        unsafe { call_below(self.control.resumer(), function) }
+        let result =
+            unsafe { call_below(self.control.resumer(), self.control.tools.switches.for_call_outside(), function) };
+        result.unwrap_or_else(|payload| panic::raise(payload))
     }
 }
 

@@ -1,4 +1,5 @@
 //! Three executors behind one trait, so that one test runs on each: `for_each_executor!`.
+#![allow(dead_code, reason = "each test file is a crate of its own, and uses some of this")]
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -67,7 +68,11 @@ pub(crate) struct Smol;
 
 thread_local! {
     // One for each test's thread; never freed, so that tasks may refer to it.
-    static SMOL: &'static smol::LocalExecutor<'static> = Box::leak(Box::default());
+    static SMOL: &'static smol::LocalExecutor<'static> = {
+        let executor = Box::leak(Box::default());
+        crate::support::keep(executor);
+        executor
+    };
 }
 
 impl Executor for Smol {

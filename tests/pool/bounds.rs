@@ -104,6 +104,10 @@ fn absurd_settings() {
 }
 
 #[test]
+#[cfg_attr(
+    any(mixio_sanitizer = "address", mixio_sanitizer = "thread"),
+    ignore = "a sanitizer needs terabytes of addresses for itself"
+)]
 fn settings_that_no_system_has_the_memory_for() {
     // Within a limit: an emulator would take real memory for the tables of so many addresses.
     let output = in_limited_child("bounds::settings_that_no_system_has_the_memory_for", LIMITED, || {
@@ -135,6 +139,10 @@ fn settings_that_no_system_has_the_memory_for() {
 const LIMITED: &str = "ulimit -c 0; ulimit -v 8388608";
 
 #[test]
+#[cfg_attr(
+    any(mixio_sanitizer = "address", mixio_sanitizer = "thread"),
+    ignore = "a sanitizer needs terabytes of addresses for itself"
+)]
 fn an_exhausted_address_space_is_recovered_from() {
     let output = in_limited_child("bounds::an_exhausted_address_space_is_recovered_from", LIMITED, || {
         for guards in ALL_GUARDS.into_iter().filter(|guards| guards.available()) {

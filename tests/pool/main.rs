@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::hint::black_box;
 use std::io;
+use std::iter;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -28,23 +29,25 @@ use mixio::stack::{
     DEFAULT_STACK_SIZE, DefaultStack, Guards, MIN_STACK_SIZE, PooledStack, Stack, StackError, StackPool,
 };
 use mixio::{Coroutine, CoroutineResult, Yielder, as_async, on_stack, wait};
-use support::{Drops, assert_success, deep, in_child, in_limited_child, message_of, page_size, poll, runner};
+use support::{
+    Drops, assert_success, deep, in_child, in_limited_child, is_emulated, keep, message_of, page_size, poll,
+    under_valgrind,
+};
 
 const ALL_GUARDS: [Guards; 3] = [Guards::Installed, Guards::Unmapped, Guards::Protected];
 
-/// Whether an emulator runs this, and not a kernel.
-fn is_emulated() -> bool {
-    !runner().is_empty()
-}
-
 /// Fewer where each takes long.
-fn fewer_if_emulated(count: usize) -> usize {
-    if is_emulated() { count / 10 } else { count }
+fn fewer_if_slow(count: usize) -> usize {
+    let is_slow =
+        is_emulated() || under_valgrind() || cfg!(any(mixio_sanitizer = "address", mixio_sanitizer = "thread"));
+    if is_slow { count / 10 } else { count }
 }
 
 /// A pool of small stacks, that nobody else uses.
 fn small_pool() -> StackPool {
-    StackPool::builder().stack_size(16 << 10).build().unwrap()
+    // A panic takes more where a sanitizer sees every access.
+    let size = if cfg!(mixio_sanitizer = "thread") { 256 << 10 } else { 16 << 10 };
+    StackPool::builder().stack_size(size).build().unwrap()
 }
 
 /// How many stacks are in use, and how many are free.
@@ -99,6 +102,12 @@ impl Probe {
     }
 
     fn is_readable(&self, address: usize) -> bool {
+        if under_valgrind() {
+            // It would report the next one, rightly. This one it doesn't know; but emulators answer yes to it in any case.
+            let page = ptr::without_provenance_mut(address & !(page_size() - 1));
+            // SAFETY: it reads the page.
+            return unsafe { libc::madvise(page, 1, libc::MADV_POPULATE_READ) } == 0;
+        }
         // SAFETY: the kernel checks the address.
         let written = unsafe { libc::write(self.0[1], ptr::without_provenance(address), 1) };
         if written == -1 {

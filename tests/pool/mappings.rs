@@ -18,8 +18,10 @@ fn mappings_of_ten_thousand(guards: Guards) -> Option<usize> {
 #[test]
 fn ten_thousand_with_installed_guards_take_a_handful_of_mappings() {
     let output = in_child("mappings::ten_thousand_with_installed_guards_take_a_handful_of_mappings", || {
+        // A sanitizer makes some of its own meanwhile.
+        let few = if cfg!(any(mixio_sanitizer = "address", mixio_sanitizer = "thread")) { 100 } else { 10 };
         let added = mappings_of_ten_thousand(Guards::Installed);
-        assert!(added.is_none_or(|added| added < 10), "{added:?}");
+        assert!(added.is_none_or(|added| added < few), "{added:?}");
     });
     assert_success(&output);
 }

@@ -32,11 +32,11 @@ fn handed_from_thread_to_thread() {
     let pool = small_pool();
     let (sender, receiver) = mpsc::sync_channel::<PooledStack>(8);
     let dropping = thread::spawn(move || receiver.into_iter().count());
-    for _ in 0..fewer_if_emulated(ROUNDS) {
+    for _ in 0..fewer_if_slow(ROUNDS) {
         sender.send(pool.get().unwrap()).unwrap();
     }
     drop(sender);
-    assert_eq!(dropping.join().unwrap(), fewer_if_emulated(ROUNDS));
+    assert_eq!(dropping.join().unwrap(), fewer_if_slow(ROUNDS));
     let (alive, cached) = counts(&pool);
     assert_eq!(alive, 0);
     assert!(cached < 200, "{cached} were made");
@@ -102,7 +102,7 @@ fn dropped_and_taken_in_thread_local_destructors() {
 /// Takes and gives on many threads, and through them: nobody may ever find another one's marks on a stack.
 fn take_and_give_on_many_threads(pool: &StackPool, most_each: usize) {
     const THREADS: usize = 8;
-    let rounds = fewer_if_emulated(20_000);
+    let rounds = fewer_if_slow(20_000);
     let shared = Arc::new(Mutex::new(Vec::<(PooledStack, u8)>::new()));
     let check = |(stack, mark): (PooledStack, u8)| {
         // SAFETY: it is memory of the stack, which nobody else uses.

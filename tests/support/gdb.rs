@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{child_arguments, child_environment, end, is_child, on_drop, output_within, runner, stderr};
+use super::{child_arguments, child_environment, emulator, end, is_child, on_drop, output_within, stderr};
 
 /// What gdb prints for `backtrace` when `body` first calls the function that is named `breakpoint`.
 ///
@@ -16,7 +16,8 @@ pub(crate) fn by_gdb(breakpoint: &str, test: &str, body: impl FnOnce()) -> Strin
         body();
         std::process::exit(0);
     }
-    let runner = runner();
+    // Under valgrind, gdb can't look at the program: it runs it by itself.
+    let runner = emulator();
     let debugger = if runner.is_empty() { "gdb" } else { "gdb-multiarch" };
     if let Err(error) = Command::new(debugger).arg("--version").output() {
         panic!("cannot run {debugger}, which is in the Debian package of that name: {error}");

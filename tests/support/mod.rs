@@ -12,7 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::pin::Pin;
 use std::process::{Child, Command, Output, Stdio};
+use std::ptr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,6 +32,11 @@ impl Drops {
 
     pub(crate) fn count(&self) -> usize {
         self.0.get()
+    }
+
+    /// Some of them will never be dropped, on purpose.
+    pub(crate) fn keep(&self) {
+        keep(&*self.0);
     }
 
     pub(crate) fn counted(&self) -> Counted {
@@ -123,6 +130,7 @@ pub(crate) fn deep(depth: u32) -> u32 {
 /// Two stacks side by side in memory: the first lies above the second. The memory is never freed.
 pub(crate) fn above_and_below(size: usize) -> (UnguardedStack<'static>, UnguardedStack<'static>) {
     let memory = Box::leak(Box::new_uninit_slice(2 * size));
+    keep(memory);
     let (low, high) = memory.split_at_mut(size);
     // SAFETY: the tests that use them know what they call, and bring enough.
     let above = unsafe { UnguardedStack::borrowed(high) }.expect("enough memory");
@@ -166,15 +174,49 @@ pub(crate) fn message(payload: Box<dyn Any + Send>) -> String {
     }
 }
 
-/// What Cargo runs a test with on a machine of another architecture, if this is one: an emulator and its arguments.
+/// What Cargo runs a test with, and its arguments: on a machine of another architecture an emulator; or valgrind.
 ///
-/// Under it a program of our own can't be executed by its name, but any program of the host can.
+/// Under an emulator a program of our own can't be executed by its name, but any program of the host can.
 pub(crate) fn runner() -> Vec<String> {
-    if cfg!(target_arch = "aarch64") {
-        let runner = env::var("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER").unwrap_or_default();
-        runner.split_whitespace().map(str::to_owned).collect()
+    let runner = if cfg!(target_arch = "aarch64") {
+        "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER"
     } else {
-        Vec::new()
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER"
+    };
+    env::var(runner).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+/// Whether valgrind runs this: a kernel does, but each instruction takes fifty times as long.
+pub(crate) fn under_valgrind() -> bool {
+    runner().first().is_some_and(|runner| runner.contains("valgrind"))
+}
+
+/// The runner, if it is an emulator.
+pub(crate) fn emulator() -> Vec<String> {
+    if under_valgrind() { Vec::new() } else { runner() }
+}
+
+/// Whether an emulator runs this, and not a kernel.
+pub(crate) fn is_emulated() -> bool {
+    !emulator().is_empty()
+}
+
+/// Keeps what a test leaks on purpose where a search for leaks finds it.
+pub(crate) fn keep<T: ?Sized>(leaked: &T) {
+    static KEPT: AtomicPtr<Kept> = AtomicPtr::new(ptr::null_mut());
+
+    /// A list that only grows.
+    struct Kept {
+        _address: *const (),
+        _next: *mut Kept,
+    }
+
+    let mut next = KEPT.load(Ordering::Relaxed);
+    let kept = Box::into_raw(Box::new(Kept { _address: ptr::from_ref(leaked).cast(), _next: next }));
+    while let Err(other) = KEPT.compare_exchange(next, kept, Ordering::AcqRel, Ordering::Relaxed) {
+        next = other;
+        // SAFETY: nobody else has it yet.
+        unsafe { (*kept)._next = next };
     }
 }
 
@@ -215,18 +257,28 @@ pub(crate) fn child_environment(test: &str) -> [(&str, &str); 1] {
 /// `test` is the name of the test that calls this, first and only once: the child runs that test again, and gets no
 /// further than here.
 pub(crate) fn in_child(test: &str, body: impl FnOnce()) -> Output {
-    in_limited_child(test, "ulimit -c 0", body)
+    in_child_of(&runner(), test, "ulimit -c 0", body)
 }
 
-/// As [`in_child`], under limits that a shell sets.
+/// As [`in_child`], for what touches memory that it may not touch: never under valgrind, which would report that, rightly.
+pub(crate) fn in_faulting_child(test: &str, body: impl FnOnce()) -> Output {
+    in_child_of(&emulator(), test, "ulimit -c 0", body)
+}
+
+/// As [`in_child`], under limits that a shell sets, or where there are no more mappings: never under valgrind, which needs
+/// much of all that for itself.
 pub(crate) fn in_limited_child(test: &str, limits: &str, body: impl FnOnce()) -> Output {
+    in_child_of(&emulator(), test, limits, body)
+}
+
+fn in_child_of(runner: &[String], test: &str, limits: &str, body: impl FnOnce()) -> Output {
     if is_child(test) {
         body();
         // Not by way of the test harness: it may not survive what has been done to the process.
         std::process::exit(0);
     }
     let mut command = limited(limits);
-    command.args(runner()).arg(env::current_exe().expect("a test knows where it is"));
+    command.args(runner).arg(env::current_exe().expect("a test knows where it is"));
     command.args(child_arguments(test)).envs(child_environment(test));
     output_within(command, Duration::from_secs(120))
 }

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use super::Work;
+use super::{Work, inspected};
 use crate::drive::{PendOnce, boxed, drive, ready};
 use crate::names::*;
 use crate::peers::{Bridge, ByHand, Mixio, Stackful};
@@ -17,6 +17,7 @@ pub(super) fn works() -> [Work; 2] {
         Work::new("bridge", "bridge-pending", "`wait` for a future that is pending once", BY_HAND)
             .with(MIXIO, |iterations| drive(pending::<Mixio>(iterations)))
             .with(MIXIO_FUTURE, |iterations| drive(boxed(pending::<Mixio>(iterations))))
+            .with(MIXIO_INSPECTED, |iterations| inspected(|| drive(boxed(pending::<Mixio>(iterations)))))
             .with(BY_HAND, |iterations| drive(pending::<ByHand>(iterations)))
             .with(BY_HAND_BOXED, |iterations| drive(boxed(pending::<ByHand>(iterations))))
             .with(STACKFUL, |iterations| drive(pending::<Stackful>(iterations)))

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::Work;
+use super::{Work, inspected};
 use crate::bodies::{AtOnce, Body};
 use crate::drive::{Boxed, boxed, poll, ready};
 use crate::names::*;
@@ -19,6 +19,7 @@ pub(super) fn works() -> [Work; 2] {
             NATIVE_BOXED,
         )
         .with(MIXIO, bridged::<Mixio>)
+        .with(MIXIO_INSPECTED, |iterations| inspected(|| bridged::<Mixio>(iterations)))
         .with(BY_HAND, bridged::<ByHand>)
         .with(BY_HAND_REUSED, bridged::<ByHandReused>)
         .with(STACKFUL, bridged::<Stackful>)

@@ -102,3 +102,11 @@ pub fn all(many: &[usize]) -> Vec<Work> {
 pub const MANY: [usize; 3] = [1_000, 10_000, 100_000];
 /// For [`all`], in a smoke run.
 pub const MANY_QUICK: [usize; 2] = [100, 1_000];
+
+/// Has the inspection on meanwhile.
+fn inspected(time: impl FnOnce() -> Duration) -> Duration {
+    mixio::inspect::enable();
+    let time = time();
+    mixio::inspect::disable();
+    time
+}

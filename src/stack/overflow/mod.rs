@@ -72,6 +72,12 @@ fn report(overflow: &Overflow) {
     }
 }
 
+/// Where a stack begins to be usable, if its guard is one of ours and lies at this address.
+#[cfg(mixio_sanitizer = "address")]
+pub(crate) fn usable_above(address: usize) -> Option<usize> {
+    watch::find(address).map(|overflow| overflow.base - overflow.size)
+}
+
 const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
 /// Who handled the two signals before. Written once, before the handler is there.

@@ -1,0 +1,133 @@
+//! Over the traits of the crate futures, which smol uses too.
+
+use std::future::Future;
+use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
+
+use super::Waiting;
+
+/// Says that a [`Waiting`] is over the traits of the crate futures. (Feature `futures-io`.)
+#[derive(Debug)]
+pub enum Futures {}
+
+impl<T> Waiting<T, Futures> {
+    /// Over the traits of the crate futures, which smol uses too. (Feature `futures-io`.)
+    ///
+    /// ```
+    /// use std::io::{BufRead as _, Seek as _, SeekFrom};
+    ///
+    /// use mixio::io::Waiting;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut lines = Waiting::futures(smol::io::Cursor::new("one\ntwo\n"));
+    /// lines.seek(SeekFrom::Start(4))?;
+    /// assert_eq!(lines.lines().collect::<Result<Vec<_>, _>>()?, ["two"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn futures(inner: T) -> Self {
+        Self::new(inner)
+    }
+}
+
+impl<T, Timer, Sleep> Waiting<T, Futures, Timer>
+where
+    T: AsyncWrite + Unpin,
+    Timer: Fn(Duration) -> Sleep,
+    Sleep: Future,
+{
+    /// Writes what is buffered and closes the writing side (`poll_close`): the other end reads to the end. But it is the
+    /// stream that says what closing means: smol's `Async` only flushes, its `net::TcpStream` shuts down.
+    ///
+    /// # Errors
+    ///
+    /// As [writing](Waiting#errors).
+    pub fn shutdown(&mut self) -> io::Result<()> {
+        self.writing(|inner, context| inner.poll_close(context))
+    }
+}
+
+impl<T, Timer, Sleep> Read for Waiting<T, Futures, Timer>
+where
+    T: AsyncRead + Unpin,
+    Timer: Fn(Duration) -> Sleep,
+    Sleep: Future,
+{
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        self.reading(|inner, context| inner.poll_read(context, buffer))
+    }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
+        self.reading(|inner, context| inner.poll_read_vectored(context, buffers))
+    }
+}
+
+impl<T, Timer, Sleep> Write for Waiting<T, Futures, Timer>
+where
+    T: AsyncWrite + Unpin,
+    Timer: Fn(Duration) -> Sleep,
+    Sleep: Future,
+{
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        self.writing(|inner, context| inner.poll_write(context, bytes))
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
+        self.writing(|inner, context| inner.poll_write_vectored(context, buffers))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writing(|inner, context| inner.poll_flush(context))
+    }
+}
+
+impl<T, Timer, Sleep> BufRead for Waiting<T, Futures, Timer>
+where
+    T: AsyncBufRead + Unpin,
+    Timer: Fn(Duration) -> Sleep,
+    Sleep: Future,
+{
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.reading(|inner, context| inner.poll_fill_buf(context).map_ok(<[u8]>::is_empty))? {
+            return Ok(&[]);
+        }
+        // Again, as what it gave can't leave the closure: it is in the buffer still.
+        match Pin::new(&mut self.inner).poll_fill_buf(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            // A strange stream; whoever calls is to try again.
+            Poll::Pending => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+
+    fn consume(&mut self, amount: usize) {
+        Pin::new(&mut self.inner).consume(amount);
+    }
+}
+
+impl<T, Timer, Sleep> Seek for Waiting<T, Futures, Timer>
+where
+    T: AsyncSeek + Unpin,
+    Timer: Fn(Duration) -> Sleep,
+    Sleep: Future,
+{
+    /// Without a timeout: after one nobody would know the position.
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.seeking(|inner, context| inner.poll_seek(context, position))
+    }
+}

@@ -1,0 +1,1 @@
+//! Synchronous libraries, unchanged, on asynchronous sockets: see the tests.
