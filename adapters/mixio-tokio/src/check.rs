@@ -8,7 +8,7 @@ use tokio::task::coop::{has_budget_remaining, poll_proceed};
 
 /// Tells mixio how to find out whether code is polled by tokio, for all threads of the process.
 ///
-/// From then on, a [`wait`](mixio::wait) for what is pending, in a task but not inside of [`mixio::as_async`], panics
+/// From then on, a [`wait`](mixio::wait) for what is pending, in a task but not inside of [`mixio::as_async()`], panics
 /// with a sentence, and [`try_wait`](mixio::try_wait) gives [`WaitError::OnExecutor`](mixio::WaitError::OnExecutor).
 /// Otherwise it would park the thread, and stall the runtime. What may block still parks: plain threads,
 /// `spawn_blocking`, `block_in_place`.

@@ -9,7 +9,7 @@ use crate::reaper::Reaping;
 
 /// Runs a program as the setting says, and gives what it returns.
 ///
-/// - [`Io::Async`]: on a new [`LocalRuntime`] of this thread, inside of [`mixio::as_async`]. `function` and all that it
+/// - [`Io::Async`]: on a new [`LocalRuntime`] of this thread, inside of [`mixio::as_async()`]. `function` and all that it
 ///   calls may [`wait`](mixio::wait). Tasks that it has spawned make progress while it waits; when it returns, those that
 ///   are left are dropped, as a program's threads end with its `main`: their destructors run, but can't wait. Functions
 ///   that were dropped before, while they waited, are waited for if they are still being unwound: see
@@ -19,7 +19,7 @@ use crate::reaper::Reaping;
 /// # Panics
 ///
 /// With the panic of `function`. In [`Io::Async`]: if the runtime can't be made, for want of file descriptors say; in a
-/// task, or inside of [`mixio::as_async`]: [`spawn_local`] is for there.
+/// task, or inside of [`mixio::as_async()`]: [`spawn_local`] is for there.
 ///
 /// # Example
 ///
@@ -60,7 +60,7 @@ where
     }
 }
 
-/// Spawns a plain function as a task of the current thread: [`tokio::task::spawn_local`] of [`mixio::as_async`].
+/// Spawns a plain function as a task of the current thread: [`tokio::task::spawn_local`] of [`mixio::as_async()`].
 ///
 /// It starts when the thread's event loop gets to it, and may [`wait`](mixio::wait). The handle is tokio's: to be
 /// awaited, or waited for; dropping it lets the task go on; [`abort`](JoinHandle::abort) drops the

@@ -60,7 +60,7 @@
 //!
 //! # Where the asynchronous half works
 //!
-//! Inside [`mixio::as_async`] on a thread of a tokio runtime: so in [`run`], in [`spawn_local`] and [`spawn_pinned`].
+//! Inside [`mixio::as_async()`] on a thread of a tokio runtime: so in [`run`], in [`spawn_local`] and [`spawn_pinned`].
 //! Or outside of it, where the thread may be blocked: after [`start_loop`], or in tokio's `spawn_blocking`. A runtime
 //! of one's own needs its I/O and time drivers (`enable_all`).
 #![forbid(unsafe_code)]

@@ -29,7 +29,7 @@ use crate::reaper::Reaping;
 ///
 /// # Errors
 ///
-/// If the runtime can't be made, for want of file descriptors say. In a task, or inside of [`mixio::as_async`]: there
+/// If the runtime can't be made, for want of file descriptors say. In a task, or inside of [`mixio::as_async()`]: there
 /// is a loop.
 ///
 /// # Example

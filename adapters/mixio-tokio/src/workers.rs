@@ -25,7 +25,7 @@ use crate::reaper::{REAPING_LIMIT, Reaping};
 
 /// Runs a plain function on one of the workers of the process: one thread per core, with an event loop each.
 ///
-/// The function is inside of [`mixio::as_async`], and may [`wait`](mixio::wait). It starts on the worker that has the
+/// The function is inside of [`mixio::as_async()`], and may [`wait`](mixio::wait). It starts on the worker that has the
 /// fewest functions under way, and stays there. Function and result are `Send`, and so is the handle; what the function
 /// keeps on its stack need not be.
 ///
