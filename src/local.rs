@@ -29,6 +29,9 @@
 //! - Nested: the same. So a function that was spawned, or is waited for, starts with its creator's values.
 //! - Outside of any `as_async` there is one context for each thread.
 //! - Asynchronous code that no `as_async` is around runs in the thread's: [`Context::attach`] gives a future one of its own.
+//! - A [`Coroutine`](crate::Coroutine) of the user's own has no context: its code runs in that of whoever resumes it. Suspended
+//!   inside of [`ContextVar::scope`], [`Context::run`] or an attached future, it leaves that behind where it was suspended, and ends
+//!   it where it goes on: each gives back there what it has found at its beginning.
 //!
 //! Values stay on their thread, so they needn't be `Send`, and a new thread starts with none.
 

@@ -2,12 +2,12 @@
 
 mod support;
 
-use std::future::{pending, poll_fn, ready};
+use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
 use mixio::{WaitError, as_async, in_coroutine, try_wait, wait};
-use support::{Drops, Log, in_child, message_of, on_drop, poll, stderr};
+use support::{Drops, Log, in_child, message_of, on_drop, poll, stderr, yield_once};
 
 #[test]
 fn never_polled() {
@@ -189,19 +189,6 @@ fn a_destructor_that_panics_by_itself() {
     assert!(poll(&mut future).is_pending());
     assert_eq!(message_of(|| drop(future)), "on its own account");
     assert!(!in_coroutine());
-}
-
-/// Pending once.
-async fn yield_once() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// The outer one waits for the inner one's destructors.

@@ -9,15 +9,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::hooks::{Hook, with_hook};
-use super::running;
+use super::running::{self, Innermost};
 use crate::coroutine::{Coroutine, CoroutineResult, Yielder};
 
 /// Calls `function` with what a future's wrapper sets for the length of each poll: it is set while the function runs, and
 /// not while it is suspended.
 ///
 /// `wrap` is given a future, and is to give one that polls it: `|inside| KEY.scope(value, inside)` for a task-local of tokio,
-/// `|inside| inside.instrument(span)` for a `tracing` span, and so on. If it can't, and is ready at once, then `function` runs
-/// without.
+/// and so on. (For `tracing` spans there is the crate `mixio_tracing`.) If it can't, and is ready at once, or doesn't poll it, or only
+/// inside another [`as_async`](crate::as_async), then `function` runs without.
 ///
 /// (The wrapper lives on a stack of its own, where its poll is begun when the function is resumed and ended when it is
 /// suspended. That costs two switches more.)
@@ -58,11 +58,34 @@ where
 
 /// The future that [`carry`] has wrapped. It is never ready.
 pub struct Inside {
-    /// Of the wrapper's coroutine, exactly while that one runs.
-    yielder: Rc<Cell<Option<NonNull<WrapperYielder>>>>,
+    polled: Rc<Cell<Option<Polled>>>,
 }
 
 type WrapperYielder = Yielder<bool, Side>;
+
+/// The poll of a wrapper, exactly while it is under way and its coroutine runs.
+#[derive(Clone, Copy)]
+struct Polled {
+    yielder: NonNull<WrapperYielder>,
+    /// The call of the hook that has resumed the coroutine.
+    call: Innermost,
+}
+
+/// Sets what [`Inside`] finds, for the length of one poll, however it ends.
+struct Polling<'a>(&'a Cell<Option<Polled>>);
+
+impl<'a> Polling<'a> {
+    fn new(polled: &'a Cell<Option<Polled>>, yielder: &WrapperYielder) -> Self {
+        polled.set(Some(Polled { yielder: NonNull::from(yielder), call: running::innermost_now() }));
+        Polling(polled)
+    }
+}
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        self.0.set(None);
+    }
+}
 
 /// Where the wrapper's coroutine is suspended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,10 +100,15 @@ impl Future for Inside {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        if let Some(yielder) = self.yielder.take() {
+        // Not in the midst of what the wrapper polls or calls by way of the bridge, such as an `as_async`: the record of that lies
+        // on the wrapper's stack, and refers to the call of the hook, which is over when the wrapper goes on.
+        if let Some(Polled { yielder, call }) = self.polled.get()
+            && call == running::innermost_now()
+        {
+            self.polled.set(None);
             // SAFETY: its coroutine runs, so it lives, and this runs on top of it.
             unsafe { yielder.as_ref() }.suspend(Side::Inside);
-            self.yielder.set(Some(yielder));
+            self.polled.set(Some(Polled { yielder, call: running::innermost_now() }));
         }
         Poll::Pending
     }
@@ -102,16 +130,13 @@ struct Wrapper {
 impl Wrapper {
     fn new<F: Future + 'static>(wrap: impl FnOnce(Inside) -> F + 'static) -> Self {
         let coroutine = Coroutine::new(move |yielder: &WrapperYielder, _| {
-            let runs = Rc::new(Cell::new(Some(NonNull::from(yielder))));
-            let mut future = pin!(wrap(Inside { yielder: runs.clone() }));
-            while future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-                runs.set(None);
-                if !yielder.suspend(Side::Outside) {
-                    break;
-                }
-                runs.set(Some(NonNull::from(yielder)));
-            }
-            runs.set(None);
+            let polled = Rc::default();
+            let mut future = pin!(wrap(Inside { polled: Rc::clone(&polled) }));
+            let mut poll = || {
+                let _polling = Polling::new(&polled, yielder);
+                future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            };
+            while poll().is_pending() && yielder.suspend(Side::Outside) {}
         });
         Wrapper { coroutine: RefCell::new(coroutine), side: Cell::new(Side::Outside) }
     }

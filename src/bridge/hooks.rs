@@ -45,6 +45,7 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::sync::{PoisonError, RwLock};
+use std::thread;
 
 use super::running;
 use super::task::{self, TaskSlot};
@@ -56,8 +57,10 @@ pub use super::carry::{Inside, carry};
 /// Neither method can [`wait`](crate::wait) for what is pending: [`try_wait`](crate::try_wait) gives
 /// [`WaitError::InHook`](crate::WaitError::InHook) there.
 ///
-/// A panic in `suspend` comes out of the `wait`, and the function isn't suspended; one in `resume` comes out of it too. While
-/// the function is unwound either aborts the process, as any panic in a destructor does then.
+/// A panic in `suspend` comes out of the `wait`, and the function isn't suspended: those hooks that were told that it is, this one
+/// included, are told to resume. A panic in `resume` comes out of the `wait` too. Of several it is the first that does. While the
+/// function is unwound, one in `suspend` aborts the process, as any panic in a destructor does then, and one in `resume` goes no
+/// further than the panic hook.
 pub trait Hook {
     /// The function is about to be suspended.
     fn suspend(&self);
@@ -92,7 +95,8 @@ pub fn with_hook<R>(hook: impl Hook + 'static, function: impl FnOnce() -> R) -> 
 
 /// Gives each function that starts from here on, in the whole process, a hook that `make` makes, around all that it runs.
 ///
-/// For libraries that concern every function, such as `mixio_tracing`. It can't be taken back. The hook is first told when the
+/// For libraries that concern every function, such as `mixio_tracing`. It can't be taken back, and what is
+/// installed twice is told twice. The hook is first told when the
 /// function is suspended for the first time.
 pub fn install(make: fn() -> Rc<dyn Hook>) {
     INSTALLED.write().unwrap_or_else(PoisonError::into_inner).push(make);
@@ -153,7 +157,10 @@ impl Drop for Suspended {
                 first_panic.get_or_insert(payload);
             }
         }
-        if let Some(payload) = first_panic {
+        // A panic under way, be it that of a hook or what unwinds the function, has to go on.
+        if let Some(payload) = first_panic
+            && !thread::panicking()
+        {
             panic::resume_unwind(payload);
         }
     }

@@ -29,8 +29,9 @@ thread_local! {
 /// From then on plain code may wait with other tasks of the thread going on meanwhile: a script, a command-line tool, an
 /// interactive session. For runtime adapters; `mixio_tokio::start_loop` is one for tokio.
 ///
-/// Tasks that the loop drives can't wait in this way in turn, since they would stall each other: they get
-/// [`WaitError::OnExecutor`], and are to use [`as_async`](crate::as_async).
+/// What the loop drives can't wait in this way in turn, since it would stall the rest: it gets [`WaitError::OnExecutor`], and is
+/// to use [`as_async`](crate::as_async). (The future that is waited for is polled once before the loop drives it. In that
+/// poll it can.)
 ///
 /// # Example
 ///

@@ -145,21 +145,21 @@ impl Drop for Refusals<'_> {
 }
 
 /// Makes a poll the innermost, and sets that back however the function is left that has one of these.
-struct Innermost<'a> {
+struct SetInnermost<'a> {
     thread: &'a Thread,
     poll: &'a Poll,
 }
 
-impl<'a> Innermost<'a> {
+impl<'a> SetInnermost<'a> {
     /// The poll's `outer` is what was the innermost before.
     #[inline(always)]
     fn set(thread: &'a Thread, poll: &'a Poll) -> Self {
         thread.innermost.set(poll);
-        Innermost { thread, poll }
+        SetInnermost { thread, poll }
     }
 }
 
-impl Drop for Innermost<'_> {
+impl Drop for SetInnermost<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         self.thread.innermost.set(self.poll.outer);
@@ -191,7 +191,7 @@ pub(super) unsafe fn poll_with<T>(
     let more = waker.is_none() || is_watched;
     let yielder = Cell::new(if more { Tagged::with_more(yielder) } else { Tagged::plain(yielder) });
     let poll = Poll { waker, yielder, number, outer: thread.innermost.get(), task };
-    let _innermost = Innermost::set(thread, &poll);
+    let _innermost = SetInnermost::set(thread, &poll);
     resume()
 }
 
@@ -259,9 +259,18 @@ pub(super) fn can_suspend() -> bool {
     innermost(|poll| poll.waker.is_some())
 }
 
+/// A poll, or a call of a waker or a hook: to be compared while it lasts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Innermost(*const Poll);
+
+/// The innermost one of this thread.
+pub(super) fn innermost_now() -> Innermost {
+    Innermost(thread().innermost.get())
+}
+
 /// Has every further `wait` in the poll under way do more than suspend the coroutine, if there is one.
 pub(super) fn watch() {
-    innermost(|poll| {
+    around_callbacks(|poll| {
         if let Some(yielder) = poll.yielder.get().yielder() {
             poll.yielder.set(Tagged::with_more(yielder));
         }
@@ -284,24 +293,28 @@ pub(crate) fn runs_without_task() -> bool {
 ///
 /// No code of the user's may run in `function`: the task could be suspended by it, and moved or dropped meanwhile.
 pub(crate) fn with_task_slot<T>(function: impl FnOnce(Option<&TaskSlot>) -> T) -> T {
+    // SAFETY: it lasts as long as the poll.
+    around_callbacks(|poll| function(unsafe { poll.task.as_ref() }))
+}
+
+/// The innermost poll that is no callback: in one, that which it was called by.
+fn around_callbacks<T>(read: impl FnOnce(&Poll) -> T) -> T {
     let mut poll = innermost(ptr::from_ref);
-    let task = loop {
+    loop {
         // SAFETY: as in `innermost`; what is further out lasts longer.
         let record = unsafe { &*poll };
         if !record.is_callback() {
-            break record.task;
+            return read(record);
         }
         poll = record.outer;
-    };
-    // SAFETY: it lasts as long as the poll.
-    function(unsafe { task.as_ref() })
+    }
 }
 
 /// Calls a hook, in which nobody can wait.
 pub(super) fn in_hook<T>(hook: impl FnOnce() -> T) -> T {
     let thread = thread();
     let call = Poll::none(IN_HOOK, thread.innermost.get());
-    let _innermost = Innermost::set(thread, &call);
+    let _innermost = SetInnermost::set(thread, &call);
     hook()
 }
 
@@ -376,7 +389,7 @@ fn with_waker<T>(address: *const (), function: impl FnOnce(&Waker) -> T) -> T {
         poll = outer;
     }
     let call = Poll::none(IN_WAKER, thread.innermost.get());
-    let _innermost = Innermost::set(thread, &call);
+    let _innermost = SetInnermost::set(thread, &call);
     // SAFETY: the waker is borrowed for as long as the poll lasts.
     function(poll.waker.map_or(Waker::noop(), |waker| unsafe { waker.as_ref() }))
 }

@@ -89,7 +89,7 @@ impl TaskSlot {
         }
     }
 
-    /// Tells who watches that the function has finished.
+    /// Tells who watches that the function has finished. So does dropping the slot.
     #[inline(always)]
     pub(super) fn finish(&self) {
         if let Some(task) = self.get() {
@@ -161,5 +161,11 @@ impl Task {
 
     pub(crate) fn record(&self) -> Option<&Arc<Record>> {
         self.record.get()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.finish();
     }
 }

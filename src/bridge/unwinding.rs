@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::panic;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::thread;
 
 use super::as_async::Function;
@@ -33,7 +33,9 @@ impl<T> Unwinding<T> {
 
     /// Has it unwound in the best way that there is here.
     pub(super) fn get_rid(mut self) {
-        if running::can_suspend() {
+        if self.function.done() {
+            // A `Cancel` that was polled to its end.
+        } else if running::can_suspend() {
             // What is left of it if this is interrupted, since the function around is to end too, is dropped on the way.
             self.wait();
         } else if let Some(reaper) = reaper() {
@@ -100,7 +102,9 @@ impl<T> Future for Unwinding<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         assert!(!self.function.done(), "a `Cancel` was polled after it had finished");
-        self.step(Some(context.waker())).map(settle)
+        let outcome = ready!(self.step(Some(context.waker())));
+        self.task.finish();
+        Poll::Ready(settle(outcome))
     }
 }
 
@@ -118,7 +122,6 @@ impl<T> Drop for Unwinding<T> {
                 drop(settle(outcome));
             }
         }
-        self.task.finish();
     }
 }
 
@@ -179,6 +182,10 @@ pub trait Reaper {
     /// # Errors
     ///
     /// Gives it back if it can't: it is unwound at once then.
+    ///
+    /// # Panics
+    ///
+    /// It should not: the panic would come out of a drop, and end the process if that is because of another.
     fn reap(&self, reaped: Reaped) -> Result<(), Reaped>;
 }
 

@@ -129,17 +129,17 @@ fn cannot_just_suspend<F: Future>(
     // waker that the executor has forgotten: it is polled again at once, with the new one.
     if polled_in == running::number() {
         // SAFETY: it is that of the coroutine on top of which we run.
-        unsafe { suspend_watched(yielder, caller) };
+        unsafe { suspend_watched(yielder, caller, || ()) };
     }
     None
 }
 
-/// Suspends a coroutine, with all that there is to be done around that.
+/// Suspends a coroutine, with all that there is to be done around that; `last` comes after all code of the user's.
 ///
 /// # Safety
 ///
 /// The yielder is that of the coroutine on top of which this runs.
-unsafe fn suspend_watched(yielder: NonNull<BridgeYielder>, caller: &'static Location<'static>) {
+unsafe fn suspend_watched(yielder: NonNull<BridgeYielder>, caller: &'static Location<'static>, last: impl FnOnce()) {
     let (hooks, record) = running::with_task_slot(|slot| {
         let task = slot.and_then(TaskSlot::get);
         (task.and_then(Task::hooks).cloned(), task.and_then(Task::record).cloned())
@@ -150,7 +150,10 @@ unsafe fn suspend_watched(yielder: NonNull<BridgeYielder>, caller: &'static Loca
     let yielder = unsafe { yielder.as_ref() };
     // What panics there are under way here are not the neighbours' business.
     let panics = set_aside();
-    yielder.set_unwinding(!panics.is_none());
+    // Where they couldn't be set aside nobody knows whose they are: most likely ours, and if they are then there must not be
+    // another.
+    yielder.set_unwinding(!panics.is_none() || thread::panicking());
+    last();
     yielder.switch(());
     yielder.set_unwinding(false);
     panics.restore();
@@ -176,12 +179,12 @@ impl Drop for Waits {
 #[track_caller]
 fn cannot_wait(error: WaitError) -> ! {
     if error == WaitError::Cancelled {
-        running::strand(Location::caller());
+        let caller = Location::caller();
         let Place::Coroutine(yielder) = running::place() else { unreachable!("only a coroutine is cancelled") };
         // This is a destructor, and runs because of a panic: another would end the process. So the function stays here for
         // ever; whoever drops it says so.
         // SAFETY: it is that of the coroutine on top of which we run.
-        unsafe { suspend_watched(yielder, Location::caller()) };
+        unsafe { suspend_watched(yielder, caller, || running::strand(caller)) };
         unreachable!("whoever ends a function doesn't resume it where it is stranded");
     }
     panic!("cannot wait: {error}")

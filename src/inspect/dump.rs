@@ -70,7 +70,7 @@ impl fmt::Display for Dump {
 #[derive(Clone, Debug)]
 pub struct Function {
     record: Arc<Record>,
-    suspension: Option<(&'static Location<'static>, Duration, usize)>,
+    suspension: Option<(&'static Location<'static>, Duration, Option<usize>)>,
     backtrace: Option<Arc<Backtrace>>,
 }
 
@@ -105,9 +105,10 @@ impl Function {
         self.suspension.map(|(_, waited, _)| waited)
     }
 
-    /// How many bytes of its stack are in use. `None` if it runs.
+    /// How many bytes of its stack are in use. `None` if it runs, and if it waits on another: inside a
+    /// [`Coroutine`](crate::Coroutine) of the user's, or [`on_stack`](crate::on_stack).
     pub fn stack_used(&self) -> Option<usize> {
-        self.suspension.map(|(.., used)| used)
+        self.suspension.and_then(|(.., used)| used)
     }
 
     /// How many bytes its stack has.
@@ -141,8 +142,8 @@ impl fmt::Display for Function {
             Some(thread) => write!(f, ", on thread {thread}")?,
             None => write!(f, ", on thread {:?}", self.record.thread.id())?,
         }
-        match self.suspension {
-            Some((_, _, used)) => write!(f, ", {used} of {} bytes of stack", self.stack_size())?,
+        match self.stack_used() {
+            Some(used) => write!(f, ", {used} of {} bytes of stack", self.stack_size())?,
             None => write!(f, ", a stack of {} bytes", self.stack_size())?,
         }
         match &self.backtrace {

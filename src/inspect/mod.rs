@@ -20,8 +20,8 @@
 //! assert_eq!(order.name(), Some("order 5"));
 //! assert!(order.waits_at().is_some());
 //! println!("{dump}");
-//! // 1 function:
-//! //   #1 "order 5" waits 12.3 ms at src/main.rs:5:5, created at src/main.rs:9:18, on thread main, 384 of 131,072 bytes
+//! // 1 function
+//! //   #1 "order 5" waits 12.3ms at src/main.rs:5:5, created at src/main.rs:9:18, on thread main, 384 of 131072 bytes of stack
 //! ```
 //!
 //! # Of a live process

@@ -68,14 +68,16 @@ impl Record {
         Some(unsafe { backtrace_atop(sp, address, control) })
     }
 
-    /// Where it waits, for how long, and how many bytes of its stack are in use; if it is suspended.
-    pub(super) fn suspension(&self) -> Option<(&'static Location<'static>, Duration, usize)> {
+    /// Where it waits, for how long, and how many bytes of its stack are in use, if it is suspended; the latter only if it waits on
+    /// its own stack.
+    pub(super) fn suspension(&self) -> Option<(&'static Location<'static>, Duration, Option<usize>)> {
         let sp = self.sp.load(Ordering::Relaxed).addr();
         let place = self.place.load(Ordering::Relaxed);
         // SAFETY: whatever was stored there, by `waits_at`, lives for ever.
         let place = unsafe { place.as_ref() }?;
         let since = Duration::from_nanos(clock().saturating_sub(self.since.load(Ordering::Relaxed)));
-        (sp != 0).then(|| (place, since, self.base.saturating_sub(sp)))
+        let used = self.base.checked_sub(sp).filter(|used| *used <= self.stack_size);
+        (sp != 0).then_some((place, since, used))
     }
 }
 

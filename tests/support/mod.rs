@@ -6,6 +6,7 @@ pub(crate) mod gdb;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::env;
+use std::future::poll_fn;
 use std::hint::black_box;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -151,6 +152,19 @@ pub(crate) fn page_size() -> usize {
 /// Polls once, by an executor that hears of no wake.
 pub(crate) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Pending once, and wakes at once.
+pub(crate) async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The payload of the panic that `function` ends in.
