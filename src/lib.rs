@@ -34,6 +34,7 @@
 //!
 //! | layer | what is there |
 //! | --- | --- |
+//! | the setting | [`Io`]: asynchronous or blocking, for libraries that can do both (feature `std`) |
 //! | the bridge | [`as_async`], [`wait`] (a method too, by [`FutureExt`]), [`try_wait`], [`in_coroutine`] (feature `std`) |
 //! | beside it | [`local`]: context variables; [`hooks`] at each suspension; [`inspect`]: what is suspended, and where; [`runtime`]: for adapters of runtimes |
 //! | on the bridge | [`wait_iter`] and [`as_stream`]: streams and iterators (feature `stream`); [`resource`]: a guard whose drop waits; [`io::Waiting`]: `std::io` over asynchronous I/O (features `tokio-io`, `futures-io`) |
@@ -150,6 +151,8 @@ mod iter;
 pub mod local;
 #[cfg(feature = "std")]
 mod resource;
+#[cfg(feature = "std")]
+mod setting;
 pub mod stack;
 mod tools;
 
@@ -163,3 +166,5 @@ pub use iter::{AsStream, StreamYielder, WaitIter, as_stream, wait_iter};
 pub use mixio_macros::{as_async, as_sync};
 #[cfg(feature = "std")]
 pub use resource::{Resource, resource, try_resource};
+#[cfg(feature = "std")]
+pub use setting::{Io, ParseIoError};
