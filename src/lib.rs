@@ -81,11 +81,8 @@
 //! # Soundness
 //!
 //! Coroutines, and the futures that [`as_async`] makes, are not `Send`: a stack may hold anything. Their closures are
-//! `'static`, or belong to a [`ScopedCoroutine`], which can be neither leaked nor swapped out. A thread-local that lends
-//! itself out (as in the crate `scoped-tls`, or by [`LocalKey::with`](std::thread::LocalKey::with)) lasts no longer than
-//! its own stack frame or thread thinks: a coroutine that is suspended inside of that, and resumed when it is over, breaks
-//! what that crate promised, and no crate that switches stacks can see it. Don't suspend there, and don't keep a
-//! suspended coroutine in a thread-local.
+//! `'static`, or belong to a [`ScopedCoroutine`], which can be neither leaked nor swapped out. What follows from that, what safe
+//! code can't break, and what it can together with the thread-locals of others: [`docs::soundness`].
 //!
 //! # Tools
 //!
@@ -141,6 +138,8 @@ mod arch;
 #[cfg(feature = "std")]
 mod bridge;
 mod coroutine;
+#[cfg(feature = "std")]
+pub mod docs;
 #[cfg(feature = "std")]
 pub mod inspect;
 #[cfg(any(feature = "futures-io", feature = "tokio-io"))]
