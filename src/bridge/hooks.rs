@@ -82,7 +82,7 @@ impl<H: Hook + ?Sized> Hook for Rc<H> {
 /// Calls `function`; each time that it is suspended, by itself or by what it calls, and resumed, `hook` is told.
 ///
 /// Of nested ones the innermost is told first of a suspension, and last of a resumption. Outside of
-/// [`as_async`](crate::as_async) nothing is suspended, so the hook is never told. A coroutine of the user's own that
+/// [`as_async`](fn@crate::as_async) nothing is suspended, so the hook is never told. A coroutine of the user's own that
 /// suspends itself, by its [`Yielder`](crate::Yielder), doesn't suspend the function that it runs in: hooks that were
 /// installed in it are told of that one's suspensions meanwhile.
 ///

@@ -214,7 +214,7 @@ pub enum WaitError {
     InWaker,
     /// This is a [hook](crate::hooks), and the future isn't ready at once.
     InHook,
-    /// This is code that an executor polls, outside of any [`as_async`](crate::as_async), and the future isn't ready at once. To
+    /// This is code that an executor polls, outside of any [`as_async`](fn@crate::as_async), and the future isn't ready at once. To
     /// park the thread would stall the executor, and perhaps for ever. Who tells is a
     /// [runtime adapter](crate::runtime::set_executor_check).
     OnExecutor,

@@ -58,7 +58,7 @@ use crate::{AsAsync, Cancel, as_async, wait};
 /// });
 /// ```
 ///
-/// So a nested [`as_async`], whose function is `'static`, can't use it either:
+/// So a nested [`as_async`](fn@crate::as_async), whose function is `'static`, can't use it either:
 ///
 /// ```compile_fail,E0521
 /// use mixio::{StreamYielder, as_async, as_stream, wait};
