@@ -33,7 +33,9 @@ impl<T> Unwinding<T> {
 
     /// Has it unwound in the best way that there is here.
     pub(super) fn get_rid(mut self) {
-        if running::can_suspend() {
+        if self.function.done() {
+            // A `Cancel` that was polled to its end.
+        } else if running::can_suspend() {
             // What is left of it if this is interrupted, since the function around is to end too, is dropped on the way.
             self.wait();
         } else if let Some(reaper) = reaper() {
