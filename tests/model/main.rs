@@ -1,4 +1,4 @@
-//! Random programs of coroutines, against a model of them.
+//! Random programs of coroutines and `as_async`s, against a model of them.
 //!
 //! A program is a list of operations (`program`). The model says what is to come of each (`model`, `plan`); then they are
 //! done (`machine`), and what comes of them is compared. One that fails is made shorter (`shrink`), and printed. All of that
@@ -125,9 +125,9 @@ fn programs_of_all_kinds() {
         }));
     }
     // All there are.
-    assert_eq!((steps.len(), events.len()), (19, 10));
+    assert_eq!((steps.len(), events.len()), (25, 13));
     // Those about coroutines that can't be unwound are rare: somebody else's panic comes first.
-    for payload in [Payload::Thrown(0), Payload::Forced(0), Payload::Cancelled, Payload::Finished, Payload::NotFinished]
+    for payload in [Payload::Thrown(0), Payload::Forced(0), Payload::Stranded, Payload::Finished, Payload::NotFinished]
     {
         assert!(payloads.contains(&mem::discriminant(&payload)), "{payload:?} is missing");
     }

@@ -1,6 +1,6 @@
 //! What the model expects of the machine: what to do at each step, and what comes of it.
 
-use crate::program::{Call, Kind};
+use crate::program::{Call, Kind, VARIABLES};
 
 /// The number of a value, or of a future, waker or payload. None is used twice.
 pub(crate) type Id = u32;
@@ -45,6 +45,8 @@ pub(crate) enum Step {
     Call {
         call: Call,
         guard: Id,
+        /// What the variable is set to that it is in the scope of, or the number of the hook.
+        within: Id,
     },
     Scope {
         pool: usize,
@@ -79,22 +81,51 @@ pub(crate) enum Step {
         tries: bool,
         captured: Id,
     },
+    WaitSlot {
+        slot: usize,
+        tries: bool,
+    },
+    Cancel {
+        slot: usize,
+    },
+    SetReaper {
+        is_set: bool,
+    },
+    TakeReaped {
+        slot: usize,
+    },
+    Set {
+        variable: usize,
+        value: Id,
+    },
+    Unset {
+        variable: usize,
+    },
+}
+
+/// The values of the context variables; zero for none.
+pub(crate) type Values = [Id; VARIABLES];
+
+/// What code sees around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Surroundings {
+    pub(crate) in_coroutine: bool,
+    pub(crate) panicking: bool,
+    pub(crate) variables: Values,
 }
 
 /// What can be seen from outside of mixio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A function does its next step: which function, counted from the first call, and what it sees around it.
+    /// A function does its next step: which function, counted from the first call.
     Step {
         frame: u32,
-        in_coroutine: bool,
-        panicking: bool,
+        sees: Surroundings,
     },
     /// A value's destructor runs: what was captured, or sent in or out, a local, a payload, or a future.
     Dropped {
         id: Id,
-        in_coroutine: bool,
-        panicking: bool,
+        sees: Surroundings,
     },
     /// A coroutine has got this input.
     Received(Id),
@@ -104,6 +135,18 @@ pub(crate) enum Event {
     Returned(Id),
     /// A poll was pending.
     Pending,
+    /// Who polled or waited for a `Cancel` or a `Reaped` has learnt that it is done, and has got no value.
+    Unwound,
+    /// The reaper was given a dropped future, and has kept it or not.
+    Reaped {
+        is_kept: bool,
+    },
+    /// A hook is told of a suspension, or a resumption.
+    Told {
+        hook: Id,
+        resumes: bool,
+        sees: Surroundings,
+    },
     /// A wait gave this value.
     Waited(Id),
     /// A wait was refused.
@@ -120,8 +163,8 @@ pub(crate) enum Payload {
     Thrown(Id),
     /// mixio's own, for this unwinding of a coroutine.
     Forced(u32),
-    /// A `wait` was refused.
-    Cancelled,
+    /// A destructor has insisted on waiting where nobody can wait with it.
+    Stranded,
     /// The coroutine or future has finished.
     Finished,
     /// The coroutine could not be unwound, and is leaked.

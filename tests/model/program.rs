@@ -8,6 +8,12 @@ pub(crate) const SLOTS: usize = 6;
 /// How many pools the stacks come from.
 pub(crate) const POOLS: usize = 3;
 
+/// How many context variables there are.
+pub(crate) const VARIABLES: usize = 2;
+
+/// How many dropped futures the reaper keeps; it declines the others.
+pub(crate) const MOST_REAPED: usize = 3;
+
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -33,7 +39,7 @@ pub(crate) enum Op {
         kind: Kind,
         pool: usize,
     },
-    /// Resumes a coroutine; polls a future.
+    /// Resumes a coroutine; polls a future, be it a `Cancel` or a `Reaped`.
     Resume {
         slot: usize,
     },
@@ -86,8 +92,29 @@ pub(crate) enum Op {
         pool: usize,
         tries: bool,
     },
-    // Here is the place for `AsAsync::cancel` (a future, so a third thing to wait for), and for dropping with a reaper (an
-    // owner to drop to, like a slot).
+    /// Waits for a future of a slot.
+    WaitSlot {
+        slot: usize,
+        tries: bool,
+    },
+    /// Makes a `Cancel` of an `AsAsync`.
+    Cancel {
+        slot: usize,
+    },
+    /// Sets a reaper, or none.
+    SetReaper {
+        is_set: bool,
+    },
+    /// Moves what the reaper has had for longest to a slot.
+    TakeReaped {
+        slot: usize,
+    },
+    Set {
+        variable: usize,
+    },
+    Unset {
+        variable: usize,
+    },
 }
 
 /// A call of a function, with what it has in its frame.
@@ -99,6 +126,17 @@ pub(crate) struct Call {
     pub(crate) guard: Option<Guard>,
     /// Whether it runs on a stack of its own, by `on_stack`.
     pub(crate) pool: Option<usize>,
+    pub(crate) within: Option<Within>,
+}
+
+/// What a function is called within.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Within {
+    /// The scope of a variable.
+    Scope(usize),
+    /// A copy of the context.
+    Context,
+    Hook,
 }
 
 /// A local with a destructor.
@@ -111,7 +149,7 @@ pub(crate) enum Guard {
 }
 
 /// How often each kind of operation comes up, on average: in the order of [`operation`].
-const WEIGHTS: [u32; 19] = [10, 22, 3, 3, 3, 2, 2, 4, 1, 11, 3, 7, 1, 1, 12, 3, 4, 6, 3];
+const WEIGHTS: [u32; 25] = [10, 22, 3, 3, 3, 2, 2, 4, 1, 11, 3, 7, 1, 1, 12, 3, 4, 9, 3, 3, 3, 2, 3, 3, 1];
 
 /// The program that a seed stands for.
 ///
@@ -134,7 +172,7 @@ fn pick(rng: &mut Rng, weights: &[u32]) -> usize {
 }
 
 fn operation(kind: usize, rng: &mut Rng) -> Op {
-    let (slot, pool) = (rng.usize(..SLOTS), rng.usize(..POOLS));
+    let (slot, pool, variable) = (rng.usize(..SLOTS), rng.usize(..POOLS), rng.usize(..VARIABLES));
     match kind {
         0 => {
             let kind = [Kind::Word, Kind::Large, Kind::Future, Kind::Future][rng.usize(..4)];
@@ -152,6 +190,8 @@ fn operation(kind: usize, rng: &mut Rng) -> Op {
             catch: rng.bool(),
             guard: [None, Some(Guard::Plain), Some(Guard::Runs)][rng.usize(..5).min(2)],
             pool: (rng.u32(..6) == 0).then_some(pool),
+            within: [Some(Within::Scope(variable)), Some(Within::Context), Some(Within::Hook), None]
+                [rng.usize(..6).min(3)],
         }),
         10 => Op::Scope { pool },
         11 => Op::ResumeScoped,
@@ -162,6 +202,12 @@ fn operation(kind: usize, rng: &mut Rng) -> Op {
         16 => Op::Panic,
         17 => Op::Wait { pending: rng.u32(..4), tries: rng.bool() },
         18 => Op::WaitNested { pool, tries: rng.bool() },
+        19 => Op::WaitSlot { slot, tries: rng.bool() },
+        20 => Op::Cancel { slot },
+        21 => Op::SetReaper { is_set: rng.bool() },
+        22 => Op::TakeReaped { slot },
+        23 => Op::Set { variable },
+        24 => Op::Unset { variable },
         _ => unreachable!("there are as many weights as kinds"),
     }
 }

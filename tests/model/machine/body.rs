@@ -2,13 +2,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 
+use mixio::hooks::with_hook;
+use mixio::local::Context;
 use mixio::{FutureExt as _, ScopedCoroutine, WaitError, Yielder, on_stack, try_wait};
 
+use super::hook::Told;
+use super::reaper;
 use super::things::{Loan, Scoped, Thing, future as nested, stack};
 use super::values::{Captured, Carried, Large, Leaf, Thrown};
-use super::world;
+use super::{variables, world};
 use crate::plan::{Event, Id, Step};
-use crate::program::{Call, Guard};
+use crate::program::{Call, Guard, Within};
 
 /// The yielders that a function has.
 #[derive(Clone, Copy)]
@@ -93,7 +97,7 @@ pub(super) fn call(around: &Around, guard: Option<(Id, Guard)>, mut scoped: Opti
                     put(slot, thing);
                 }
             }
-            Step::Call { call, guard } => call_function(around, call, guard),
+            Step::Call { call, guard, within } => call_function(around, call, guard, within),
             Step::Scope { pool, captured } => scope(around, pool, captured),
             Step::ResumeScoped { input } => with(&mut scoped, |scoped| scoped.resume(input)),
             Step::ThrowScoped { payload } => with(&mut scoped, |scoped| scoped.throw(payload)),
@@ -103,6 +107,23 @@ pub(super) fn call(around: &Around, guard: Option<(Id, Guard)>, mut scoped: Opti
             Step::Panic { payload } => panic_any(Thrown::new(payload)),
             Step::Wait { pending, tries, future, value } => wait(Leaf::new(future, pending, value), tries),
             Step::WaitNested { pool, tries, captured } => wait(nested(pool, captured), tries),
+            Step::WaitSlot { slot, tries } => {
+                if let Some(thing) = world().slots[slot].take() {
+                    wait(thing, tries);
+                }
+            }
+            Step::Cancel { slot } => {
+                if let Some(thing) = world().slots[slot].take() {
+                    put(slot, thing.cancel());
+                }
+            }
+            Step::SetReaper { is_set } => reaper::set(is_set),
+            Step::TakeReaped { slot } => match reaper::take() {
+                Some(reaped) => put(slot, Thing::Reaped(reaped)),
+                None => world().fail(|| "the reaper has nothing".to_owned()),
+            },
+            Step::Set { variable, value } => variables::set(variable, value),
+            Step::Unset { variable } => variables::unset(variable),
         }
     }
 }
@@ -120,8 +141,14 @@ fn with(scoped: &mut Option<&mut dyn Scoped>, function: impl FnOnce(&mut dyn Sco
     }
 }
 
-fn call_function(around: &Around, how: Call, guard: Id) {
+fn call_function(around: &Around, how: Call, guard: Id, within: Id) {
     let function = || call(around, how.guard.map(|kind| (guard, kind)), None);
+    let function = || match how.within {
+        Some(Within::Scope(variable)) => variables::scope(variable, within, function),
+        Some(Within::Context) => Context::current().run(function),
+        Some(Within::Hook) => with_hook(Told(within), function),
+        None => function(),
+    };
     let function = || match how.pool {
         Some(pool) => on_stack(stack(pool), function),
         None => function(),
@@ -152,10 +179,14 @@ fn suspend(around: &Around, level: usize, value: Id) {
     }
 }
 
-fn wait<F: Future<Output = Large>>(future: F, tries: bool) {
+fn wait<F>(future: F, tries: bool)
+where
+    F: Future<Output: Into<Option<Large>>>,
+{
     let value = if tries { try_wait(future) } else { Ok(future.wait()) };
-    match value {
-        Ok(value) => world().note(Event::Waited(value.id())),
+    match value.map(Into::into) {
+        Ok(Some(value)) => world().note(Event::Waited(value.id())),
+        Ok(None) => world().note(Event::Unwound),
         Err(WaitError::Cancelled) => world().note(Event::Refused),
         Err(error) => world().fail(|| format!("cannot wait: {error}")),
     }

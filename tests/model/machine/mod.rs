@@ -1,20 +1,25 @@
 //! The real thing: does what a plan says, with coroutines, and compares what comes of it.
 
 mod body;
+mod hook;
 mod panics;
+mod reaper;
 mod things;
 mod values;
+mod variables;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::thread;
 
 use mixio::in_coroutine;
+use mixio::runtime::Reaped;
 use mixio::stack::{Guards, StackPool};
 
-use crate::plan::{Event, Id, Payload, Plan, Step};
+use crate::plan::{Event, Id, Payload, Plan, Step, Surroundings};
 use crate::program::{POOLS, SLOTS};
 use body::Around;
 pub(crate) use panics::silence;
@@ -47,6 +52,10 @@ struct World {
     /// The first difference from the plan.
     failure: RefCell<Option<String>>,
     slots: [RefCell<Option<Thing>>; SLOTS],
+    /// What the reaper has.
+    reaped: RefCell<VecDeque<Reaped>>,
+    /// As many references as there are values of context variables, and one.
+    settings: Rc<()>,
     /// How many there are.
     values: Cell<usize>,
     pools: Pools,
@@ -61,6 +70,10 @@ fn world() -> Rc<World> {
     WORLD.with_borrow(|world| world.clone().expect("a program runs"))
 }
 
+fn surroundings() -> Surroundings {
+    Surroundings { in_coroutine: in_coroutine(), panicking: thread::panicking(), variables: variables::get() }
+}
+
 /// Runs a program. The error is the first difference from the plan.
 pub(crate) fn run(plan: Plan, pools: &Pools) -> Result<(), String> {
     let world = Rc::new(World {
@@ -70,6 +83,8 @@ pub(crate) fn run(plan: Plan, pools: &Pools) -> Result<(), String> {
         frames: Cell::default(),
         failure: RefCell::default(),
         slots: Default::default(),
+        reaped: RefCell::default(),
+        settings: Rc::default(),
         values: Cell::default(),
         pools: pools.clone(),
     });
@@ -78,11 +93,14 @@ pub(crate) fn run(plan: Plan, pools: &Pools) -> Result<(), String> {
         world.caught(payload);
     }
     // While one is dropped another may be put back.
-    while let Some(thing) = world.slots.iter().find_map(|slot| slot.take()) {
+    let next = || world.slots.iter().find_map(|slot| slot.take()).or_else(|| reaper::take().map(Thing::Reaped));
+    while let Some(thing) = next() {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(thing))) {
             world.caught(payload);
         }
     }
+    reaper::set(false);
+    variables::unset_all();
     world.finish();
     WORLD.set(None);
     world.failure.take().map_or(Ok(()), Err)
@@ -91,7 +109,7 @@ pub(crate) fn run(plan: Plan, pools: &Pools) -> Result<(), String> {
 impl World {
     /// The next step, for this function.
     fn step(&self, frame: u32) -> Step {
-        self.note(Event::Step { frame, in_coroutine: in_coroutine(), panicking: thread::panicking() });
+        self.note(Event::Step { frame, sees: surroundings() });
         let at = self.steps.replace(self.steps.get() + 1);
         match self.plan.steps.get(at) {
             Some(step) if !self.has_failed() => *step,
@@ -147,6 +165,11 @@ impl World {
         if values != leaked {
             self.fail(|| format!("{values} values are left; the model expects {leaked}"));
         }
+        let settings = Rc::strong_count(&self.settings) - 1;
+        // What is leaked may have some.
+        if settings > 0 && self.plan.leaked_stacks == [0; POOLS] {
+            self.fail(|| format!("{settings} values of context variables are left"));
+        }
     }
 
     /// There is one more value.
@@ -162,6 +185,6 @@ impl World {
             self.fail(|| format!("value {id} is dropped, when all were"));
             0
         }));
-        self.note(Event::Dropped { id, in_coroutine: in_coroutine(), panicking: thread::panicking() });
+        self.note(Event::Dropped { id, sees: surroundings() });
     }
 }

@@ -3,18 +3,17 @@
 use std::any::Any;
 use std::panic;
 
-use mixio::WaitError;
-
 use super::values::Thrown;
 use crate::plan::Payload;
 
 /// What mixio says, from its documentation and its other tests.
-const MESSAGES: [(&str, Payload); 9] = [
+const MESSAGES: [(&str, Payload); 10] = [
     ("cannot resume a coroutine that is finished", Payload::Finished),
     ("cannot resume a coroutine that is running, or could not be unwound", Payload::Leaked),
     ("cannot throw into a coroutine that is finished", Payload::Finished),
     ("cannot throw into a coroutine that is running, or could not be unwound", Payload::Leaked),
     ("an `AsAsync` was polled after it had finished", Payload::Finished),
+    ("a `Cancel` was polled after it had finished", Payload::Finished),
     ("cannot throw into a coroutine that is suspended by a destructor while it unwinds", Payload::CannotThrow),
     (
         "cannot unwind a coroutine that is suspended by a destructor while it unwinds; its stack is leaked",
@@ -29,13 +28,13 @@ pub(super) fn kind(payload: &(dyn Any + Send)) -> Payload {
     if let Some(thrown) = payload.downcast_ref::<Thrown>() {
         return Payload::Thrown(thrown.id());
     }
-    if payload.is::<WaitError>() {
-        return Payload::Cancelled;
-    }
     let Some(text) = message(payload) else {
         // What it is nobody but mixio can see.
         return Payload::Forced(0);
     };
+    if text.starts_with("a destructor waits at tests/model/machine/body.rs:") {
+        return Payload::Stranded;
+    }
     MESSAGES.iter().find(|(message, _)| *message == text).map_or(Payload::Other, |(_, kind)| *kind)
 }
 

@@ -3,8 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use mixio::runtime::Reaped;
 use mixio::stack::PooledStack;
-use mixio::{AsAsync, Coroutine, CoroutineResult, ScopedCoroutineRef, as_async};
+use mixio::{AsAsync, Cancel, Coroutine, CoroutineResult, ScopedCoroutineRef, as_async};
 
 use super::body::{self, Around};
 use super::values::{Captured, Carried, Large, Thrown, Word, waker};
@@ -19,6 +20,8 @@ pub(super) enum Thing {
     Word(CoroutineOf<Word>),
     Large(CoroutineOf<Large>),
     Future(AsAsync<Large, Box<dyn FnOnce() -> Large>>),
+    Cancel(Cancel<Large>),
+    Reaped(Reaped),
 }
 
 /// A stack of this pool.
@@ -41,10 +44,11 @@ impl Thing {
         match self {
             Thing::Word(coroutine) => note(coroutine.resume(Word::new(input))),
             Thing::Large(coroutine) => note(coroutine.resume(Large::new(input))),
-            Thing::Future(future) => {
+            future => {
                 let waker = waker(input);
                 match Pin::new(future).poll(&mut Context::from_waker(&waker)) {
-                    Poll::Ready(value) => note(CoroutineResult::<Large, _>::Return(value)),
+                    Poll::Ready(Some(value)) => note(CoroutineResult::<Large, _>::Return(value)),
+                    Poll::Ready(None) => world().note(Event::Unwound),
                     Poll::Pending => world().note(Event::Pending),
                 }
             }
@@ -55,7 +59,7 @@ impl Thing {
         match self {
             Thing::Word(coroutine) => note(coroutine.throw(Box::new(Thrown::new(payload)))),
             Thing::Large(coroutine) => note(coroutine.throw(Box::new(Thrown::new(payload)))),
-            Thing::Future(_) => world().fail(|| "a future can't be thrown into".to_owned()),
+            _ => world().fail(|| "a future can't be thrown into".to_owned()),
         }
     }
 
@@ -63,7 +67,15 @@ impl Thing {
         match self {
             Thing::Word(coroutine) => coroutine.force_unwind(),
             Thing::Large(coroutine) => coroutine.force_unwind(),
-            Thing::Future(_) => world().fail(|| "a future can't be unwound".to_owned()),
+            _ => world().fail(|| "a future can't be unwound".to_owned()),
+        }
+    }
+
+    /// What cancels it.
+    pub(super) fn cancel(self) -> Self {
+        match self {
+            Thing::Future(future) => Thing::Cancel(future.cancel()),
+            other => other,
         }
     }
 
@@ -72,7 +84,24 @@ impl Thing {
         match self {
             Thing::Word(old) => Thing::Word(coroutine(old.into_stack(), captured)),
             Thing::Large(old) => Thing::Large(coroutine(old.into_stack(), captured)),
-            Thing::Future(future) => Thing::Future(future),
+            future => future,
+        }
+    }
+}
+
+/// As a future: what it gives, if anything.
+impl Future for Thing {
+    type Output = Option<Large>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Large>> {
+        match &mut *self {
+            Thing::Future(future) => Pin::new(future).poll(context).map(Some),
+            Thing::Cancel(cancel) => Pin::new(cancel).poll(context),
+            Thing::Reaped(reaped) => Pin::new(reaped).poll(context).map(|()| None),
+            Thing::Word(_) | Thing::Large(_) => {
+                world().fail(|| "a coroutine can't be polled".to_owned());
+                Poll::Ready(None)
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What each operation begins.
 
-use super::{Awaited, Call, Co, Entry, Flow, Frame, Home, Leaving, Model, Outcome, Slot, State, Then, What};
-use crate::plan::{Event, Payload, Step};
+use super::{
+    Awaited, Call, Co, Coroutine, Entry, Flow, Form, Frame, Home, Leaving, Model, Outcome, Slot, State, Then, What,
+};
+use crate::plan::{Payload, Step};
 use crate::program::{self, Guard, Kind, Op, SLOTS};
 
 impl Model<'_> {
@@ -34,7 +36,7 @@ impl Model<'_> {
                 Some(self.enter(What::Resume { home }, co, Entry::Value(Some(input))))
             }
             Op::Throw { slot } => {
-                let (slot, co) = self.full(slot, |kind| kind != Kind::Future)?;
+                let (slot, co) = self.full(slot, |co| co.kind != Kind::Future)?;
                 if !self.may_throw(co) {
                     return None;
                 }
@@ -46,7 +48,7 @@ impl Model<'_> {
                 Some(self.throw(co, payload, Home::Slot(slot)))
             }
             Op::ForceUnwind { slot } => {
-                let (slot, co) = self.full(slot, |kind| kind != Kind::Future)?;
+                let (slot, co) = self.full(slot, |co| co.kind != Kind::Future)?;
                 if self.coroutines[co].tainted && !self.may_panic() || !self.has_room() {
                     return None;
                 }
@@ -152,15 +154,12 @@ impl Model<'_> {
                 Some(self.panic(Payload::Thrown(payload)))
             }
             Op::Wait { pending, tries } => {
-                let (pending, tries) = self.may_wait(pending, tries)?;
                 let (future, value) = (self.value(), self.id());
                 self.step(Step::Wait { pending, tries, future, value });
                 self.chain.push(Frame::Wait { what: Awaited::Leaf { id: future, pending, value }, tries });
                 Some(self.poll_awaited())
             }
             Op::WaitNested { pool, tries } => {
-                // It may be pending for all that one knows.
-                let (1, tries) = self.may_wait(1, tries)? else { return None };
                 if !self.has_room() {
                     return None;
                 }
@@ -170,13 +169,54 @@ impl Model<'_> {
                 self.chain.push(Frame::Wait { what: Awaited::Nested(co), tries });
                 Some(self.poll_awaited())
             }
+            Op::WaitSlot { slot, tries } => {
+                let (slot, co) = self.full(slot, |co| co.kind == Kind::Future)?;
+                if !self.may_poll(co) {
+                    return None;
+                }
+                self.step(Step::WaitSlot { slot, tries });
+                self.slots[slot] = Slot::Empty;
+                self.chain.push(Frame::Wait { what: Awaited::Nested(co), tries });
+                Some(self.poll_awaited())
+            }
+            Op::Cancel { slot } => {
+                let (slot, co) = self.full(slot, |co| co.kind == Kind::Future && co.form == Form::AsAsync)?;
+                self.step(Step::Cancel { slot });
+                self.cancel(co);
+                Some(Flow::Go)
+            }
+            Op::SetReaper { is_set } => {
+                self.has_reaper = is_set;
+                self.step(Step::SetReaper { is_set });
+                Some(Flow::Go)
+            }
+            Op::TakeReaped { slot } => {
+                let slot = self.empty(slot)?;
+                if self.reaped.is_empty() {
+                    return None;
+                }
+                self.slots[slot] = Slot::Has(self.reaped.remove(0));
+                self.step(Step::TakeReaped { slot });
+                Some(Flow::Go)
+            }
+            Op::Set { variable } => {
+                let value = self.id();
+                self.variables()[variable] = value;
+                self.step(Step::Set { variable, value });
+                Some(Flow::Go)
+            }
+            Op::Unset { variable } => {
+                self.variables()[variable] = 0;
+                self.step(Step::Unset { variable });
+                Some(Flow::Go)
+            }
         }
     }
 
     /// The first slot from there on that has such a coroutine.
-    pub(super) fn full(&self, from: usize, suits: impl Fn(Kind) -> bool) -> Option<(usize, Co)> {
+    pub(super) fn full(&self, from: usize, suits: impl Fn(&Coroutine) -> bool) -> Option<(usize, Co)> {
         (from..from + SLOTS).map(|slot| slot % SLOTS).find_map(|slot| match self.slots[slot] {
-            Slot::Has(co) if suits(self.coroutines[co].kind) => Some((slot, co)),
+            Slot::Has(co) if suits(&self.coroutines[co]) => Some((slot, co)),
             _ => None,
         })
     }
@@ -196,7 +236,7 @@ impl Model<'_> {
         (from..from + SLOTS).map(|slot| slot % SLOTS).find(|slot| self.slots[*slot] == Slot::Empty)
     }
 
-    fn has_finished(&self, co: Co) -> bool {
+    pub(super) fn has_finished(&self, co: Co) -> bool {
         matches!(self.coroutines[co].state, State::Finished | State::Leaked)
     }
 
@@ -204,7 +244,7 @@ impl Model<'_> {
         matches!(self.coroutines[co].state, State::Suspended(_))
     }
 
-    /// What resuming, or polling, one that has finished panics with.
+    /// What resuming one that has finished panics with.
     fn finished(&self, co: Co) -> Payload {
         if let State::Leaked = self.coroutines[co].state { Payload::Leaked } else { Payload::Finished }
     }
@@ -217,23 +257,19 @@ impl Model<'_> {
     }
 
     fn poll_slot(&mut self, slot: usize, co: Co, home: Home) -> Option<Flow> {
-        let has_finished = self.has_finished(co);
-        if has_finished && !self.may_panic() || !self.has_room() {
+        if !self.may_poll(co) {
             return None;
         }
         let waker = self.id();
         self.step(Step::Resume { slot, input: waker });
-        if has_finished {
-            return Some(self.panic(Payload::Finished));
-        }
         self.slots[slot] = Slot::Busy;
-        Some(self.enter(What::Poll { home, waker }, co, Entry::Value(None)))
+        Some(self.poll_future(What::Poll { home, waker }, co))
     }
 
     fn may_throw(&self, co: Co) -> bool {
         // What throwing into a suspended one means while the thread is panicking, for whether it can be unwound later, isn't
         // documented.
-        let is_clear = self.panics == 0 || !self.is_suspended(co);
+        let is_clear = !self.panics.are_any() || !self.is_suspended(co);
         is_clear && self.may_panic() && self.has_room()
     }
 
@@ -278,7 +314,7 @@ impl Model<'_> {
     }
 
     fn take_stack(&mut self, slot: usize) -> Option<Flow> {
-        let (slot, co) = self.full(slot, |kind| kind != Kind::Future)?;
+        let (slot, co) = self.full(slot, |co| co.kind != Kind::Future)?;
         let has_ended = matches!(self.coroutines[co].state, State::Finished);
         if !has_ended && (!self.may_panic() || !self.has_room()) {
             return None;
@@ -302,7 +338,8 @@ impl Model<'_> {
 
     fn call_function(&mut self, call: program::Call) -> Flow {
         let guard = call.guard.map(|guard: Guard| (self.value(), guard));
-        self.step(Step::Call { call, guard: guard.map_or(0, |(id, _)| id) });
+        let within = call.within.map_or(0, |_| self.id());
+        self.step(Step::Call { call, guard: guard.map_or(0, |(id, _)| id), within });
         let yielder = self.top().yielder;
         if call.catch {
             self.chain.push(Frame::Catch);
@@ -310,6 +347,10 @@ impl Model<'_> {
         if let Some(pool) = call.pool {
             self.stacks[pool] += 1;
             self.chain.push(Frame::OnStack(pool));
+        }
+        if let Some(kind) = call.within {
+            let left = self.enter_within(kind, within);
+            self.chain.push(Frame::Within(left));
         }
         self.call(Call { guard, yielder, ..Call::default() });
         Flow::Go
@@ -339,98 +380,5 @@ impl Model<'_> {
         let value = self.value();
         self.step(Step::Suspend { level, value });
         Some(self.suspend(co, Outcome::Yielded(value)))
-    }
-
-    /// How often a future may be pending that is waited for here, and whether that must be by `try_wait`.
-    fn may_wait(&self, pending: u32, tries: bool) -> Option<(u32, bool)> {
-        let Some(poll) = self.poll() else { return Some((pending, tries)) };
-        match self.chain[poll] {
-            // A poll that goes on: it would be suspended in the midst of its own panic.
-            Frame::Operation { what: What::Poll { .. } | What::PollByWait, .. } if !self.is_calm(poll + 1) => {
-                Some((0, tries))
-            }
-            // It is refused; and then the wait panics.
-            Frame::Operation { what: What::Drop { .. } | What::Refuse, .. } if self.panics > 0 => {
-                Some((pending, tries || !self.may_panic()))
-            }
-            _ => Some((pending, tries)),
-        }
-    }
-
-    /// Polls what the wait on top waits for.
-    pub(super) fn poll_awaited(&mut self) -> Flow {
-        let Some(Frame::Wait { what, .. }) = self.chain.last_mut() else { unreachable!("a wait polls") };
-        match what {
-            Awaited::Leaf { id, pending: 0, value } => {
-                let (id, value) = (*id, *value);
-                self.values += 1;
-                self.chain.pop();
-                self.dropped(id);
-                self.waited(value)
-            }
-            Awaited::Leaf { pending, .. } => {
-                *pending -= 1;
-                self.wake();
-                self.await_pending()
-            }
-            Awaited::Nested(co) => {
-                let co = *co;
-                self.enter(What::PollByWait, co, Entry::Value(None))
-            }
-        }
-    }
-
-    /// A wait gives a value.
-    pub(super) fn waited(&mut self, value: u32) -> Flow {
-        self.plan.events.push(Event::Waited(value));
-        self.dropped(value);
-        Flow::Go
-    }
-
-    /// A future wakes who polls: the executor, through however many waits.
-    fn wake(&mut self) {
-        let polls = self.chain.iter().rev().filter_map(|frame| match frame {
-            Frame::Operation { what, co } if self.coroutines[*co].kind == Kind::Future => Some(*what),
-            _ => None,
-        });
-        for what in polls {
-            match what {
-                What::PollByWait => {}
-                What::Poll { waker, .. } => return self.plan.events.push(Event::Woken(waker)),
-                // It is being dropped: nobody will poll it again.
-                _ => return,
-            }
-        }
-    }
-
-    /// What is waited for is pending.
-    pub(super) fn await_pending(&mut self) -> Flow {
-        // The thread is parked, and has been woken already.
-        let Some(poll) = self.poll() else { return self.poll_awaited() };
-        let Frame::Operation { what, co } = self.chain[poll] else { unreachable!("a poll is an operation") };
-        let is_dropped = matches!(what, What::Drop { .. } | What::Refuse);
-        if !is_dropped || self.panics == 0 {
-            return self.suspend(co, Outcome::Pending);
-        }
-        match self.chain.pop() {
-            Some(Frame::Wait { what: Awaited::Leaf { id, .. }, tries }) => {
-                self.dropped(id);
-                self.refuse(tries)
-            }
-            Some(Frame::Wait { what: Awaited::Nested(co), tries }) => {
-                self.chain.push(Frame::Then(Then::Refuse { tries }));
-                self.drop_owned(co, false)
-            }
-            _ => unreachable!("a wait is refused"),
-        }
-    }
-
-    /// A wait ends in an error.
-    pub(super) fn refuse(&mut self, tries: bool) -> Flow {
-        if tries {
-            self.plan.events.push(Event::Refused);
-            return Flow::Go;
-        }
-        self.panic(Payload::Cancelled)
     }
 }

@@ -1,7 +1,7 @@
 //! What a frame does when the one above it is done, or panics.
 
 use super::{Awaited, Call, Co, Entry, Flow, Frame, Home, Leaving, Model, Outcome, Slot, State, Then, What};
-use crate::plan::{Event, Payload};
+use crate::plan::{Event, Id, Payload};
 use crate::program::{Guard, Kind};
 
 impl Model<'_> {
@@ -22,10 +22,8 @@ impl Model<'_> {
             Some(Frame::Wait { .. }) => match outcome {
                 Outcome::Resumed(_) => self.poll_awaited(),
                 Outcome::Pending => self.await_pending(),
-                Outcome::Returned(value) => {
-                    self.chain.pop();
-                    self.waited(value)
-                }
+                Outcome::Returned(value) => self.waited(Some(value)),
+                Outcome::Unwound => self.waited(None),
                 _ => unreachable!("a wait polls, and is resumed"),
             },
             Some(Frame::World) => self.close(),
@@ -44,7 +42,18 @@ impl Model<'_> {
                     self.finish(co);
                     Flow::Done(outcome)
                 }
-                Some(Frame::Operation { what, co }) => self.operation_done(what, co, outcome),
+                Some(Frame::Operation { what, co, others }) => {
+                    self.restore(others);
+                    if self.coroutines[co].kind == Kind::Future {
+                        self.future_done(what, co, outcome)
+                    } else {
+                        self.operation_done(what, co, outcome)
+                    }
+                }
+                Some(Frame::Within(left)) => {
+                    self.leave_within(left);
+                    Flow::Done(outcome)
+                }
                 Some(Frame::Then(Then::Done)) => Flow::Done(Outcome::Ended),
                 Some(Frame::Then(Then::Raise(payload))) => Flow::Raise(payload),
                 Some(Frame::Then(Then::Refuse { tries })) => self.refuse(tries),
@@ -85,6 +94,19 @@ impl Model<'_> {
                 self.dropped(id);
                 Flow::Raise(payload)
             }
+            // It has ended with this panic; or else the wait has.
+            Some(Frame::Wait { what: Awaited::Dropped(co), .. }) if self.has_finished(co) => {
+                self.give_stack_back(co);
+                Flow::Raise(payload)
+            }
+            Some(Frame::Wait { what: Awaited::Dropped(co), .. }) => {
+                self.chain.push(Frame::Then(Then::Raise(payload)));
+                self.go_on_unwinding(co)
+            }
+            Some(Frame::Within(left)) => {
+                self.leave_within(left);
+                Flow::Raise(payload)
+            }
             Some(Frame::Destructor) => {
                 self.catch(payload);
                 Flow::Done(Outcome::Ended)
@@ -93,7 +115,14 @@ impl Model<'_> {
                 self.finish(co);
                 Flow::Raise(payload)
             }
-            Some(Frame::Operation { what, co }) => self.operation_panicked(what, co, payload),
+            Some(Frame::Operation { what, co, others }) => {
+                self.restore(others);
+                if self.coroutines[co].kind == Kind::Future {
+                    self.future_panicked(what, co, payload, others.are_any())
+                } else {
+                    self.operation_panicked(what, co, payload)
+                }
+            }
             Some(Frame::Then(Then::Done)) => Flow::Raise(payload),
             _ => unreachable!("no panic comes out of a destructor that runs because of another"),
         }
@@ -127,13 +156,14 @@ impl Model<'_> {
         let captured = self.coroutines[co].captured;
         self.dropped(captured);
         self.coroutines[co].state = State::Finished;
-        if self.coroutines[co].kind == Kind::Future {
+        // What unwinds one has its stack until it is dropped.
+        if self.coroutines[co].kind == Kind::Future && self.coroutines[co].unwinding.is_none() {
             self.give_stack_back(co);
         }
     }
 
     /// A coroutine goes back to where it was taken from.
-    fn put_back(&mut self, co: Co, home: Home) {
+    pub(super) fn put_back(&mut self, co: Co, home: Home) {
         if let Home::Slot(slot) = home {
             self.slots[slot] = Slot::Has(co);
         }
@@ -141,21 +171,15 @@ impl Model<'_> {
 
     fn operation_done(&mut self, what: What, co: Co, outcome: Outcome) -> Flow {
         match (what, outcome) {
-            (What::Resume { home } | What::Poll { home, .. }, outcome) => {
+            (What::Resume { home }, Outcome::Yielded(value)) => {
                 self.put_back(co, home);
-                let (event, value) = match outcome {
-                    Outcome::Yielded(value) => (Event::Yielded(value), Some(value)),
-                    Outcome::Returned(value) => (Event::Returned(value), Some(value)),
-                    _ => (Event::Pending, None),
-                };
-                self.plan.events.push(event);
-                if let Some(value) = value {
-                    self.dropped(value);
-                }
-                Flow::Done(Outcome::Ended)
+                self.gives(Event::Yielded(value), value)
             }
-            (What::PollByWait, outcome) => Flow::Done(outcome),
-            (_, Outcome::Returned(value)) => {
+            (What::Resume { home }, Outcome::Returned(value)) => {
+                self.put_back(co, home);
+                self.gives(Event::Returned(value), value)
+            }
+            (What::ForceUnwind { .. } | What::Drop { .. }, Outcome::Returned(value)) => {
                 self.dropped(value);
                 self.unwound(what, co)
             }
@@ -166,29 +190,28 @@ impl Model<'_> {
                 }
                 self.enter(what, co, Entry::Panic(Payload::Forced(unwinding)))
             }
-            (What::Drop { unwinding, .. }, Outcome::Pending) => {
-                self.enter(what, co, Entry::Panic(Payload::Forced(unwinding)))
-            }
-            _ => unreachable!("while it is refused to wait, it isn't suspended"),
+            _ => unreachable!("a coroutine yields or returns"),
         }
+    }
+
+    /// The machine gets a value, and drops it.
+    pub(super) fn gives(&mut self, event: Event, value: Id) -> Flow {
+        self.plan.events.push(event);
+        self.dropped(value);
+        Flow::Done(Outcome::Ended)
     }
 
     fn operation_panicked(&mut self, what: What, co: Co, payload: Payload) -> Flow {
         match what {
-            What::Resume { home } | What::Poll { home, .. } => self.put_back(co, home),
-            What::PollByWait => {}
-            What::Refuse => {
-                self.panics -= 1;
-                self.drop_payload(payload);
-                return Flow::Done(Outcome::Ended);
-            }
+            What::Resume { home } => self.put_back(co, home),
             What::ForceUnwind { unwinding, .. } | What::Drop { unwinding, .. } => {
                 let flow = self.unwound(what, co);
                 if payload == Payload::Forced(unwinding) {
-                    self.panics -= 1;
+                    self.panics.count -= 1;
                     return flow;
                 }
             }
+            _ => unreachable!("the others are done to futures"),
         }
         Flow::Raise(payload)
     }
@@ -197,8 +220,7 @@ impl Model<'_> {
     fn unwound(&mut self, what: What, co: Co) -> Flow {
         match what {
             What::ForceUnwind { home, .. } => self.put_back(co, home),
-            _ if self.coroutines[co].kind != Kind::Future => self.give_stack_back(co),
-            _ => {}
+            _ => self.give_stack_back(co),
         }
         Flow::Done(Outcome::Ended)
     }
@@ -212,16 +234,20 @@ impl Model<'_> {
                 self.put_back(co, home);
                 self.panic(Payload::CannotUnwind)
             }
-            _ if self.panics == 0 => self.panic(Payload::CannotUnwind),
+            _ if !self.panics.are_any() => self.panic(Payload::CannotUnwind),
             _ => Flow::Done(Outcome::Ended),
         }
     }
 
-    /// The program is over: what the slots still have is dropped, the first first.
+    /// The program is over: what the slots and the reaper still have is dropped, the first first.
     fn close(&mut self) -> Flow {
         self.is_closing = true;
         if let Some((slot, co)) = self.full(0, |_| true) {
             self.slots[slot] = Slot::Empty;
+            return self.drop_owned(co, false);
+        }
+        if !self.reaped.is_empty() {
+            let co = self.reaped.remove(0);
             return self.drop_owned(co, false);
         }
         self.chain.pop();

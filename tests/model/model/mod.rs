@@ -1,13 +1,19 @@
 //! What is to come of a program, by the documentation: coroutines whose stacks are lists of frames.
 //!
 //! Nothing here runs anything. What is under way on the thread is one list, the chain; to suspend a coroutine is to cut the
-//! list above its root, to resume it is to append what was cut off. A panic takes off frame by frame.
+//! list above its root, to resume it is to append what was cut off. A panic takes off frame by frame. How many panics are under
+//! way is counted as a thread does; what a future runs counts from zero.
 
 mod apply;
+mod around;
 mod arrive;
+mod coroutines;
+mod futures;
+mod waiting;
 
-use crate::plan::{Event, Id, Payload, Plan, Step};
+use crate::plan::{Event, Id, Payload, Plan, Step, Values};
 use crate::program::{Guard, Kind, Op, POOLS, SLOTS};
+use around::Left;
 
 /// Frames on one stack: bounded, since that stack is.
 const MOST_FRAMES: usize = 16;
@@ -29,12 +35,51 @@ struct Coroutine {
     others_panic: Option<u32>,
     /// Of a scoped one: that in which it was made.
     around: Option<Co>,
+    /// Of a future.
+    form: Form,
+    /// Of a future that is to be unwound: which unwinding that is.
+    unwinding: Option<u32>,
+    /// Of a future: the context variables that it sees.
+    variables: Values,
+    /// Of a future: the outermost first.
+    hooks: Vec<Id>,
+}
+
+/// What whoever has a future sees of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    AsAsync,
+    Cancel,
+    Reaped,
+}
+
+/// Panics under way.
+#[derive(Clone, Copy, Default)]
+struct Panics {
+    count: u32,
+    /// The number of the first, if there are any.
+    first: u32,
+}
+
+impl Panics {
+    fn are_any(self) -> bool {
+        self.count > 0
+    }
+}
+
+/// What is kept of a suspended coroutine.
+struct Suspended {
+    frames: Vec<Frame>,
+    /// Of a future: its own, which are set aside.
+    panics: Panics,
+    /// Of a future: those that were told that it is suspended.
+    hooks: Vec<Id>,
 }
 
 enum State {
     Fresh,
     Running,
-    Suspended(Vec<Frame>),
+    Suspended(Suspended),
     Finished,
     Leaked,
 }
@@ -57,6 +102,8 @@ enum Frame {
     Operation {
         what: What,
         co: Co,
+        /// If it is a future: those of whoever does that, which are set aside meanwhile.
+        others: Panics,
     },
     /// The bottom of a coroutine's stack.
     Root(Co),
@@ -66,6 +113,8 @@ enum Frame {
     },
     /// Something is dropped; this comes after it.
     Then(Then),
+    /// A function is called within something, which is then left.
+    Within(Left),
 }
 
 #[derive(Default)]
@@ -108,8 +157,8 @@ enum What {
     },
     /// A future, by the wait below.
     PollByWait,
-    /// A future, dropped while the thread is panicking.
-    Refuse,
+    /// A future, where nobody can wait with it.
+    UnwindAtOnce,
 }
 
 /// Where it is put when it comes back.
@@ -128,6 +177,8 @@ enum Awaited {
         value: Id,
     },
     Nested(Co),
+    /// A future that was dropped, and is unwound.
+    Dropped(Co),
 }
 
 #[derive(Clone, Copy)]
@@ -166,6 +217,8 @@ enum Outcome {
     Yielded(Id),
     Pending,
     Returned(Id),
+    /// A future was unwound, and has no value.
+    Unwound,
 }
 
 /// How a suspended coroutine goes on.
@@ -180,8 +233,8 @@ struct Model<'a> {
     chain: Vec<Frame>,
     coroutines: Vec<Coroutine>,
     slots: [Slot; SLOTS],
-    /// How many panics are under way.
-    panics: u32,
+    /// Those under way, without those that are set aside.
+    panics: Panics,
     /// How often there was a first one.
     first_panics: u32,
     last_id: Id,
@@ -189,6 +242,11 @@ struct Model<'a> {
     unwindings: u32,
     values: usize,
     stacks: [usize; POOLS],
+    /// The context variables outside of any future.
+    variables: Values,
+    has_reaper: bool,
+    /// What the reaper has, in the order in which it got it.
+    reaped: Vec<Co>,
     /// Whether the program is over.
     is_closing: bool,
     plan: Plan,
@@ -201,13 +259,16 @@ pub(crate) fn plan(ops: &[Op]) -> Plan {
         chain: vec![Frame::World],
         coroutines: Vec::new(),
         slots: [Slot::Empty; SLOTS],
-        panics: 0,
+        panics: Panics::default(),
         first_panics: 0,
         last_id: 0,
         frames: 0,
         unwindings: 0,
         values: 0,
         stacks: [0; POOLS],
+        variables: Values::default(),
+        has_reaper: false,
+        reaped: Vec::new(),
         is_closing: false,
         plan: Plan::default(),
     };
@@ -220,7 +281,7 @@ pub(crate) fn plan(ops: &[Op]) -> Plan {
             Flow::Raise(payload) => model.raise(payload),
         };
     }
-    assert_eq!(model.panics, 0, "each panic was caught");
+    assert_eq!(model.panics.count, 0, "each panic was caught");
     model.plan.leaked_values = model.values;
     model.plan.leaked_stacks = model.stacks;
     model.plan
@@ -229,8 +290,7 @@ pub(crate) fn plan(ops: &[Op]) -> Plan {
 impl Model<'_> {
     /// The next operation that suits, or if none is left a return.
     fn next_step(&mut self) -> Flow {
-        let event =
-            Event::Step { frame: self.top().number, in_coroutine: self.in_coroutine(), panicking: self.panics > 0 };
+        let event = Event::Step { frame: self.top().number, sees: self.surroundings() };
         self.plan.events.push(event);
         while let Some(op) = self.ops.next() {
             if let Some(flow) = self.apply(*op) {
@@ -273,7 +333,7 @@ impl Model<'_> {
 
     fn dropped(&mut self, id: Id) {
         self.values -= 1;
-        let event = Event::Dropped { id, in_coroutine: self.in_coroutine(), panicking: self.panics > 0 };
+        let event = Event::Dropped { id, sees: self.surroundings() };
         self.plan.events.push(event);
     }
 
@@ -285,7 +345,7 @@ impl Model<'_> {
 
     /// Somebody catches a panic.
     fn catch(&mut self, payload: Payload) {
-        self.panics -= 1;
+        self.panics.count -= 1;
         self.plan.events.push(Event::Caught(payload.seen()));
         self.drop_payload(payload);
     }
@@ -297,18 +357,24 @@ impl Model<'_> {
     }
 
     fn begin_panic(&mut self) {
-        self.first_panics += u32::from(self.panics == 0);
-        self.panics += 1;
+        if !self.panics.are_any() {
+            self.first_panics += 1;
+            self.panics.first = self.first_panics;
+        }
+        self.panics.count += 1;
     }
 
     /// The first panic that is under way, if there is one.
     fn panicking(&self) -> Option<u32> {
-        (self.panics > 0).then_some(self.first_panics)
+        self.panics.are_any().then_some(self.panics.first)
     }
 
-    /// Whether `wait` would suspend: a poll of a future is under way.
-    fn in_coroutine(&self) -> bool {
-        self.poll().is_some()
+    /// Brings back panics that were set aside.
+    fn restore(&mut self, others: Panics) {
+        if others.are_any() {
+            self.panics.first = others.first;
+            self.panics.count += others.count;
+        }
     }
 
     /// Where the innermost poll of a future is, be it to drop it.
@@ -335,7 +401,11 @@ impl Model<'_> {
     fn may_panic(&self) -> bool {
         for frame in self.chain.iter().rev() {
             match frame {
-                Frame::World | Frame::Catch | Frame::Destructor | Frame::Operation { what: What::Refuse, .. } => break,
+                Frame::World | Frame::Catch | Frame::Destructor => break,
+                // It is dropped where it comes out.
+                Frame::Operation { co, others, .. } if self.coroutines[*co].unwinding.is_some() && others.are_any() => {
+                    break;
+                }
                 Frame::Operation { what: What::Drop { cleanup: true, .. }, .. } => return false,
                 _ => {}
             }
@@ -347,102 +417,5 @@ impl Model<'_> {
     fn has_room(&self) -> bool {
         let bottom = self.chain.iter().rposition(|frame| matches!(frame, Frame::Root(_) | Frame::OnStack(_)));
         self.chain.len() - bottom.unwrap_or(0) < MOST_FRAMES && self.chain.len() < MOST_CHAIN
-    }
-
-    /// A new coroutine.
-    fn create(&mut self, kind: Kind, pool: usize, captured: Id, around: Option<Co>) -> Co {
-        if kind != Kind::Future {
-            self.stacks[pool] += 1;
-        }
-        let (state, tainted, others_panic) = (State::Fresh, false, None);
-        self.coroutines.push(Coroutine { kind, state, captured, pool, tainted, others_panic, around });
-        self.coroutines.len() - 1
-    }
-
-    /// A coroutine's stack is given back.
-    fn give_stack_back(&mut self, co: Co) {
-        self.stacks[self.coroutines[co].pool] -= 1;
-    }
-
-    /// What is begun by a panic, or by an input, in a coroutine that is fresh or suspended.
-    fn enter(&mut self, what: What, co: Co, entry: Entry) -> Flow {
-        let panicking = self.panicking();
-        let coroutine = &mut self.coroutines[co];
-        let state = std::mem::replace(&mut coroutine.state, State::Running);
-        self.chain.push(Frame::Operation { what, co });
-        match (state, entry) {
-            (State::Suspended(frames), Entry::Value(input)) => {
-                self.chain.extend(frames);
-                Flow::Done(Outcome::Resumed(input))
-            }
-            (State::Suspended(frames), Entry::Panic(payload)) => {
-                coroutine.others_panic = panicking;
-                self.chain.extend(frames);
-                self.panic(payload)
-            }
-            (State::Fresh, Entry::Value(input)) => {
-                coroutine.others_panic = panicking;
-                let (kind, pool) = (coroutine.kind, coroutine.pool);
-                self.chain.push(Frame::Root(co));
-                if kind == Kind::Future {
-                    self.stacks[pool] += 1;
-                }
-                if let Some(input) = input {
-                    self.plan.events.push(Event::Received(input));
-                    self.dropped(input);
-                }
-                let yielder = (kind != Kind::Future).then_some(co);
-                self.call(Call { yielder, ..Call::default() });
-                Flow::Go
-            }
-            _ => unreachable!("it was fresh or suspended"),
-        }
-    }
-
-    /// Suspends a running coroutine.
-    fn suspend(&mut self, co: Co, outcome: Outcome) -> Flow {
-        let root = self.root(co);
-        self.coroutines[co].state = State::Suspended(self.chain.split_off(root));
-        Flow::Done(outcome)
-    }
-
-    /// Drops what a slot, frame or wait had. The frame on top hears of it: that it has ended, or a panic.
-    fn drop_owned(&mut self, co: Co, cleanup: bool) -> Flow {
-        let coroutine = &mut self.coroutines[co];
-        let is_future = coroutine.kind == Kind::Future;
-        match coroutine.state {
-            State::Fresh => {
-                coroutine.state = State::Finished;
-                let captured = coroutine.captured;
-                self.dropped(captured);
-                if !is_future {
-                    self.give_stack_back(co);
-                }
-            }
-            State::Finished if is_future => {}
-            State::Finished => self.give_stack_back(co),
-            State::Leaked => {}
-            State::Suspended(_) if is_future && self.panics > 0 => {
-                return self.enter(What::Refuse, co, Entry::Value(None));
-            }
-            State::Suspended(_) if coroutine.tainted => {
-                coroutine.state = State::Leaked;
-                if self.panics == 0 {
-                    return self.panic(Payload::CannotUnwind);
-                }
-            }
-            State::Suspended(_) => {
-                let unwinding = self.unwinding();
-                return self.enter(What::Drop { unwinding, cleanup }, co, Entry::Panic(Payload::Forced(unwinding)));
-            }
-            State::Running => unreachable!("who runs it has it"),
-        }
-        Flow::Done(Outcome::Ended)
-    }
-
-    /// The number of the next.
-    fn unwinding(&mut self) -> u32 {
-        self.unwindings += 1;
-        self.unwindings
     }
 }
