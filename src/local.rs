@@ -1,7 +1,7 @@
 //! Context variables: values that belong to a logical task, and not to the thread that it happens to run on.
 //!
 //! A `thread_local!` is shared by all that run on the thread, in turns. A [`ContextVar`] has a value for each
-//! [`as_async`](crate::as_async): its plain functions see it, and so does the asynchronous code that they wait for.
+//! [`as_async`](fn@crate::as_async): its plain functions see it, and so does the asynchronous code that they wait for.
 //!
 //! ```
 //! use mixio::{as_async, wait, local::ContextVar};

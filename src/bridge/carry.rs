@@ -17,7 +17,7 @@ use crate::coroutine::{Coroutine, CoroutineResult, Yielder};
 ///
 /// `wrap` is given a future, and is to give one that polls it: `|inside| KEY.scope(value, inside)` for a task-local of tokio,
 /// and so on. (For `tracing` spans there is the crate `mixio_tracing`.) If it can't, and is ready at once, or doesn't poll it, or only
-/// inside another [`as_async`](crate::as_async), then `function` runs without.
+/// inside another [`as_async`](fn@crate::as_async), then `function` runs without.
 ///
 /// (The wrapper lives on a stack of its own, where its poll is begun when the function is resumed and ended when it is
 /// suspended. That costs two switches more.)

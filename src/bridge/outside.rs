@@ -30,7 +30,7 @@ thread_local! {
 /// interactive session. For runtime adapters; `mixio_tokio::start_loop` is one for tokio.
 ///
 /// What the loop drives can't wait in this way in turn, since it would stall the rest: it gets [`WaitError::OnExecutor`], and is
-/// to use [`as_async`](crate::as_async). (The future that is waited for is polled once before the loop drives it. In that
+/// to use [`as_async`](fn@crate::as_async). (The future that is waited for is polled once before the loop drives it. In that
 /// poll it can.)
 ///
 /// # Example
@@ -61,7 +61,7 @@ pub fn set_loop(new: Option<Rc<dyn Loop>>) -> Option<Rc<dyn Loop>> {
 
 /// Tells how to find out, on any thread of this process, whether the code that calls is polled by an executor.
 ///
-/// Where it is, and there is no [`as_async`](crate::as_async) around it, [`wait`](crate::wait) for what is pending panics instead
+/// Where it is, and there is no [`as_async`](fn@crate::as_async) around it, [`wait`](crate::wait) for what is pending panics instead
 /// of parking the thread: that would stall the executor, and for ever if what is waited for needs it. For runtime adapters;
 /// `mixio_tokio` has one for tokio. The check runs only where the thread would be parked otherwise. If there are several, one of
 /// them is enough to refuse.

@@ -90,7 +90,7 @@ impl Function {
         self.record.name.as_deref()
     }
 
-    /// Where [`as_async`](crate::as_async) was called.
+    /// Where [`as_async`](fn@crate::as_async) was called.
     pub fn created_at(&self) -> &'static Location<'static> {
         self.record.created
     }

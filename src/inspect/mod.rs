@@ -1,6 +1,6 @@
 //! What is suspended, where, and for how long.
 //!
-//! Off by default, and free then. Once [enabled](enable), every [`as_async`](crate::as_async) that starts is listed by
+//! Off by default, and free then. Once [enabled](enable), every [`as_async`](fn@crate::as_async) that starts is listed by
 //! [`dump`] until it has finished: its name, the place where it waits, for how long it has, and how much of its stack is in use.
 //!
 //! ```
@@ -66,7 +66,7 @@ pub fn is_enabled() -> bool {
     watches(INSPECT)
 }
 
-/// What there is to be told at this moment, of all threads: of every function under [`as_async`](crate::as_async) that has started
+/// What there is to be told at this moment, of all threads: of every function under [`as_async`](fn@crate::as_async) that has started
 /// while the inspection was [enabled](enable), and not finished.
 ///
 /// It may be called anywhere, but in a signal handler: it takes locks.

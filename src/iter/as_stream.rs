@@ -58,7 +58,7 @@ use crate::{AsAsync, Cancel, as_async, wait};
 /// });
 /// ```
 ///
-/// So a nested [`as_async`], whose function is `'static`, can't use it either:
+/// So a nested [`as_async`](fn@crate::as_async), whose function is `'static`, can't use it either:
 ///
 /// ```compile_fail,E0521
 /// use mixio::{StreamYielder, as_async, as_stream, wait};
@@ -159,6 +159,16 @@ impl<T, F> AsStream<T, F> {
         let AsStream { desk, producer, .. } = self;
         drop(desk);
         producer.cancel()
+    }
+
+    /// With a name, for [`inspect`](crate::inspect): see [`AsAsync::named`].
+    ///
+    /// ```
+    /// let courses = mixio::as_stream(|yielder| yielder.suspend("soup")).named("table 7");
+    /// assert_eq!(mixio::wait_iter(courses).next(), Some("soup"));
+    /// ```
+    pub fn named(self, name: impl Into<String>) -> Self {
+        AsStream { producer: self.producer.named(name), ..self }
     }
 
     /// With a stack of at least `bytes`: see [`AsAsync::stack_size`]. Without effect once the function has started.
