@@ -55,7 +55,7 @@
 //! | inside a future that is polled by `wait` | the whole stack is suspended, with that poll in its midst |
 //! | inside a branch of `join!` or `select!` that is polled by `wait` | the same: so the branches take turns, and don't overlap. Make each branch an [`as_async`] |
 //! | outside, where a [loop](runtime::set_loop) was started on this thread | the loop runs until the future is ready, with the other tasks of the thread |
-//! | on the thread of an executor, in a task but not inside [`as_async`] | if a [runtime adapter](runtime::set_executor_check) can tell: [`try_wait`] gives [`WaitError::OnExecutor`], and `wait` panics with a sentence. Else the thread is parked, and the executor stalls |
+//! | on the thread of an executor, in a task but not inside [`as_async`] | if a [runtime adapter](runtime::add_executor_check) can tell: [`try_wait`] gives [`WaitError::OnExecutor`], and `wait` panics with a sentence. Else the thread is parked, and the executor stalls |
 //! | in a destructor | as elsewhere. While a panic unwinds the stack too: the panic is [set aside](#what-a-switch-keeps) meanwhile |
 //! | in a destructor that runs because of [`AsAsync::cancel`], or because the [`AsAsync`] was dropped inside another, or where there is a [reaper](runtime::set_reaper) | as elsewhere |
 //! | in a destructor that runs because the [`AsAsync`] is being dropped elsewhere | a future that is ready at once gives its value. Otherwise there is nobody left to poll it: [`try_wait`] gives [`WaitError::Cancelled`]; with `wait` the function can't be unwound any further: its stack is leaked, and the drop panics with a sentence |

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use mixio::runtime::{Loop, Reaped, Reaper, set_executor_check, set_loop, set_reaper};
+use mixio::runtime::{Loop, Reaped, Reaper, add_executor_check, set_loop, set_reaper};
 use mixio::{Coroutine, FutureExt as _, WaitError, as_async, in_coroutine, try_wait, wait};
 use support::{Log, assert_in_order, assert_success, in_child, message_of, on_drop, poll, stderr, yield_once};
 
@@ -143,7 +143,7 @@ fn on_the_thread_of_an_executor() {
         let task = || futures::executor::block_on(async { (try_wait(yield_once()), try_wait(ready(1))) });
         assert_eq!(task(), (Ok(()), Ok(1)));
         for check in [never, in_an_executor, never] {
-            set_executor_check(check);
+            add_executor_check(check);
         }
         assert_eq!(task(), (Err(WaitError::OnExecutor), Ok(1)));
         let message = futures::executor::block_on(async { message_of(|| wait(pending::<()>())) });

@@ -86,7 +86,11 @@ impl<H: Hook + ?Sized> Hook for Rc<H> {
 /// suspends itself, by its [`Yielder`](crate::Yielder), doesn't suspend the function that it runs in: hooks that were
 /// installed in it are told of that one's suspensions meanwhile.
 ///
-/// To look into the hook later, keep an [`Rc`] of it: that is a hook, too.
+/// To look into the hook later, keep an [`Rc`] of it: that is a hook, too. The [module](self) has an example.
+///
+/// # Panics
+///
+/// With the panic of `function`. That of a hook comes out of the `wait` within: see [`Hook`].
 pub fn with_hook<R>(hook: impl Hook + 'static, function: impl FnOnce() -> R) -> R {
     let _hooked = running::with_task_slot(|slot| slot.map(|slot| Hooked::new(slot, Rc::new(hook))));
     running::watch();
@@ -95,9 +99,34 @@ pub fn with_hook<R>(hook: impl Hook + 'static, function: impl FnOnce() -> R) -> 
 
 /// Gives each function that starts from here on, in the whole process, a hook that `make` makes, around all that it runs.
 ///
-/// For libraries that concern every function, such as `mixio_tracing`. It can't be taken back, and what is
-/// installed twice is told twice. The hook is first told when the
-/// function is suspended for the first time.
+/// For libraries that concern every function, such as `mixio_tracing`. It can't be taken back, and what is installed twice is
+/// told twice. The hook is first told when the function is suspended for the first time.
+///
+/// # Panics
+///
+/// Not by itself. A panic in `make` comes out of the first poll of the function, which doesn't start.
+///
+/// # Example
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use mixio::{as_async, hooks, wait};
+///
+/// thread_local!(static SUSPENSIONS: Cell<u32> = const { Cell::new(0) });
+///
+/// struct Count;
+///
+/// impl hooks::Hook for Count {
+///     fn suspend(&self) {
+///         SUSPENSIONS.set(SUSPENSIONS.get() + 1);
+///     }
+///     fn resume(&self) {}
+/// }
+///
+/// hooks::install(|| Rc::new(Count));
+/// smol::block_on(as_async(|| wait(smol::future::yield_now())));
+/// assert_eq!(SUSPENSIONS.get(), 1);
+/// ```
 pub fn install(make: fn() -> Rc<dyn Hook>) {
     INSTALLED.write().unwrap_or_else(PoisonError::into_inner).push(make);
     task::set_watcher(task::HOOKS, true);

@@ -29,9 +29,9 @@ pub(crate) use task::{INSPECT, TaskSlot, set_watcher, watches};
 /// | | if nobody says otherwise | with an adapter |
 /// | --- | --- | --- |
 /// | [`wait`] outside of any `as_async` | parks the thread | [`set_loop`](runtime::set_loop): other tasks of the thread go on |
-/// | the same in code that an executor polls | parks the thread, and stalls the executor | [`set_executor_check`](runtime::set_executor_check): panics with a sentence |
+/// | the same in code that an executor polls | parks the thread, and stalls the executor | [`add_executor_check`](runtime::add_executor_check): panics with a sentence |
 /// | an `AsAsync` dropped while suspended | unwound at once; its destructors can't wait | [`set_reaper`](runtime::set_reaper): unwound by a task, and they can |
 pub mod runtime {
-    pub use super::outside::{Loop, set_executor_check, set_loop};
+    pub use super::outside::{Loop, add_executor_check, set_loop};
     pub use super::unwinding::{Reaped, Reaper, set_reaper};
 }

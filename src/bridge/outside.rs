@@ -76,11 +76,11 @@ pub fn set_loop(new: Option<Rc<dyn Loop>>) -> Option<Rc<dyn Loop>> {
 ///     futures::executor::enter().is_err()
 /// }
 ///
-/// mixio::runtime::set_executor_check(in_an_executor);
+/// mixio::runtime::add_executor_check(in_an_executor);
 /// let outcome = futures::executor::block_on(async { try_wait(pending::<()>()) });
 /// assert_eq!(outcome, Err(WaitError::OnExecutor));
 /// ```
-pub fn set_executor_check(check: fn() -> bool) {
+pub fn add_executor_check(check: fn() -> bool) {
     let mut checks = CHECKS.write().unwrap_or_else(PoisonError::into_inner);
     if !checks.iter().any(|other| std::ptr::fn_addr_eq(*other, check)) {
         checks.push(check);

@@ -192,11 +192,18 @@ fn cannot_wait(error: WaitError) -> ! {
 
 /// Whether this runs inside [`as_async`](fn@crate::as_async), so that [`wait`] would suspend rather than park the thread.
 ///
+/// In a [`Coroutine`](crate::Coroutine) of the user's own it is as it is where that was resumed. In a waker and in a
+/// [hook](crate::hooks) it is false.
+///
 /// ```
 /// use mixio::{as_async, in_coroutine};
 ///
 /// assert!(!in_coroutine());
 /// assert!(smol::block_on(as_async(in_coroutine)));
+///
+/// let by_itself = || mixio::Coroutine::new(|_: &mixio::Yielder<(), ()>, ()| in_coroutine()).resume(()).as_return();
+/// assert_eq!(by_itself(), Some(false));
+/// assert_eq!(smol::block_on(as_async(by_itself)), Some(true));
 /// ```
 pub fn in_coroutine() -> bool {
     matches!(running::place(), Place::Coroutine(_))
@@ -216,7 +223,7 @@ pub enum WaitError {
     InHook,
     /// This is code that an executor polls, outside of any [`as_async`](fn@crate::as_async), and the future isn't ready at once. To
     /// park the thread would stall the executor, and perhaps for ever. Who tells is a
-    /// [runtime adapter](crate::runtime::set_executor_check).
+    /// [runtime adapter](crate::runtime::add_executor_check).
     OnExecutor,
 }
 

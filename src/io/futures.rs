@@ -46,6 +46,7 @@ where
     /// # Errors
     ///
     /// As [writing](Waiting#errors).
+    #[track_caller]
     pub fn shutdown(&mut self) -> io::Result<()> {
         self.writing(|inner, context| inner.poll_close(context))
     }
@@ -57,6 +58,7 @@ where
     Timer: Fn(Duration) -> Sleep,
     Sleep: Future,
 {
+    #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -64,6 +66,7 @@ where
         self.reading(|inner, context| inner.poll_read(context, buffer))
     }
 
+    #[track_caller]
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         if buffers.iter().all(|buffer| buffer.is_empty()) {
             return Ok(0);
@@ -78,6 +81,7 @@ where
     Timer: Fn(Duration) -> Sleep,
     Sleep: Future,
 {
+    #[track_caller]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.is_empty() {
             return Ok(0);
@@ -85,6 +89,7 @@ where
         self.writing(|inner, context| inner.poll_write(context, bytes))
     }
 
+    #[track_caller]
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         if buffers.iter().all(|buffer| buffer.is_empty()) {
             return Ok(0);
@@ -92,6 +97,7 @@ where
         self.writing(|inner, context| inner.poll_write_vectored(context, buffers))
     }
 
+    #[track_caller]
     fn flush(&mut self) -> io::Result<()> {
         self.writing(|inner, context| inner.poll_flush(context))
     }
@@ -103,6 +109,7 @@ where
     Timer: Fn(Duration) -> Sleep,
     Sleep: Future,
 {
+    #[track_caller]
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.reading(|inner, context| inner.poll_fill_buf(context).map_ok(<[u8]>::is_empty))? {
             return Ok(&[]);
@@ -127,6 +134,7 @@ where
     Sleep: Future,
 {
     /// Without a timeout: after one nobody would know the position.
+    #[track_caller]
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
         self.seeking(|inner, context| inner.poll_seek(context, position))
     }

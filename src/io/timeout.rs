@@ -16,6 +16,7 @@ where
     Sleep: Future,
 {
     /// Waits for what reads.
+    #[track_caller]
     pub(super) fn reading<R>(
         &mut self,
         poll: impl FnMut(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,
@@ -24,6 +25,7 @@ where
     }
 
     /// Waits for what writes.
+    #[track_caller]
     pub(super) fn writing<R>(
         &mut self,
         poll: impl FnMut(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,
@@ -32,6 +34,7 @@ where
     }
 
     /// Waits for what has no timeout.
+    #[track_caller]
     pub(super) fn seeking<R>(
         &mut self,
         poll: impl FnMut(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,
@@ -40,6 +43,7 @@ where
     }
 }
 
+#[track_caller]
 fn wait_within<T, R, Sleep>(
     inner: &mut T,
     mut poll: impl FnMut(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,

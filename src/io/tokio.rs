@@ -59,6 +59,7 @@ where
     /// # Errors
     ///
     /// As [writing](Waiting#errors).
+    #[track_caller]
     pub fn shutdown(&mut self) -> io::Result<()> {
         self.writing(|inner, context| inner.poll_shutdown(context))
     }
@@ -70,6 +71,7 @@ where
     Timer: Fn(Duration) -> Sleep,
     Sleep: Future,
 {
+    #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -86,6 +88,7 @@ where
     Timer: Fn(Duration) -> Sleep,
     Sleep: Future,
 {
+    #[track_caller]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.is_empty() {
             return Ok(0);
@@ -93,6 +96,7 @@ where
         self.writing(|inner, context| inner.poll_write(context, bytes))
     }
 
+    #[track_caller]
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         if buffers.iter().all(|buffer| buffer.is_empty()) {
             return Ok(0);
@@ -100,6 +104,7 @@ where
         self.writing(|inner, context| inner.poll_write_vectored(context, buffers))
     }
 
+    #[track_caller]
     fn flush(&mut self) -> io::Result<()> {
         self.writing(|inner, context| inner.poll_flush(context))
     }
@@ -111,6 +116,7 @@ where
     Timer: Fn(Duration) -> Sleep,
     Sleep: Future,
 {
+    #[track_caller]
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.reading(|inner, context| inner.poll_fill_buf(context).map_ok(<[u8]>::is_empty))? {
             return Ok(&[]);
@@ -135,6 +141,7 @@ where
     Sleep: Future,
 {
     /// Without a timeout: after one nobody would know the position.
+    #[track_caller]
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
         let mut position = Some(position);
         self.seeking(|mut inner, context| {

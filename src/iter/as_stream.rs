@@ -161,6 +161,16 @@ impl<T, F> AsStream<T, F> {
         producer.cancel()
     }
 
+    /// With a name, for [`inspect`](crate::inspect): see [`AsAsync::named`].
+    ///
+    /// ```
+    /// let courses = mixio::as_stream(|yielder| yielder.suspend("soup")).named("table 7");
+    /// assert_eq!(mixio::wait_iter(courses).next(), Some("soup"));
+    /// ```
+    pub fn named(self, name: impl Into<String>) -> Self {
+        AsStream { producer: self.producer.named(name), ..self }
+    }
+
     /// With a stack of at least `bytes`: see [`AsAsync::stack_size`]. Without effect once the function has started.
     ///
     /// # Panics

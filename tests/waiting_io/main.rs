@@ -8,6 +8,7 @@ mod support;
 
 mod cancelled;
 mod contract;
+mod inspected;
 mod sockets;
 mod timeouts;
 

@@ -3,7 +3,7 @@
 use std::sync::Once;
 use std::task::{Context, Poll, Waker};
 
-use mixio::runtime::set_executor_check;
+use mixio::runtime::add_executor_check;
 use tokio::task::coop::{has_budget_remaining, poll_proceed};
 
 /// Tells mixio how to find out whether code is polled by tokio, for all threads of the process.
@@ -36,7 +36,7 @@ use tokio::task::coop::{has_budget_remaining, poll_proceed};
 /// ```
 pub fn install() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| set_executor_check(is_polled));
+    ONCE.call_once(|| add_executor_check(is_polled));
 }
 
 /// Whether the code that calls is polled by tokio.
