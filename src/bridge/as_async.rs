@@ -386,6 +386,10 @@ impl<T, F> AsAsync<T, F> {
     #[cold]
     #[inline(never)]
     fn drop_unfinished(&mut self) {
+        // Were it unwound, that would be on top of itself.
+        if matches!(*self.state, State::Started(_)) && running::forget_if_polled(&self.task) {
+            return;
+        }
         if let Some(unwinding) = self.take_started() {
             unwinding.get_rid();
         }

@@ -13,7 +13,7 @@ use super::wait::WaitError;
 
 /// Who runs a `wait` outside of any coroutine, on its thread: see [`set_loop`].
 pub trait Loop {
-    /// Polls `future` to its end, and other tasks of the thread meanwhile.
+    /// Polls `future` to its end, and other tasks of the thread meanwhile. If it returns earlier, the `wait` panics.
     fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>);
 }
 
@@ -115,6 +115,7 @@ pub(super) fn block_on<F: Future>(mut future: Pin<&mut F>) -> Result<Option<F::O
     }
 
     let mut value = None;
+    let mut ended = false;
     {
         let mut wanted = std::pin::pin!(std::future::poll_fn(|context: &mut Context<'_>| {
             match future.as_mut().poll(context) {
@@ -122,11 +123,14 @@ pub(super) fn block_on<F: Future>(mut future: Pin<&mut F>) -> Result<Option<F::O
                 Poll::Pending if matches!(running::place(), Place::Outside) => return Poll::Pending,
                 Poll::Pending => {}
             }
+            ended = true;
             Poll::Ready(())
         }));
         DRIVES.set(true);
         let _drives = Drives;
         current.block_on(wanted.as_mut());
     }
+    // Or else it would be called again, for ever.
+    assert!(ended, "the loop that was given to mixio::runtime::set_loop has returned before its future was ready");
     Ok(value)
 }

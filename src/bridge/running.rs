@@ -318,6 +318,21 @@ pub(super) fn in_hook<T>(hook: impl FnOnce() -> T) -> T {
     hook()
 }
 
+/// Whether the function with this task is being polled. It is, while it is dropped, if it lies in a thread-local and has called
+/// `exit`, which runs the destructors of those: then nothing that is polled here goes on, and it is as if nothing were.
+pub(super) fn forget_if_polled(task: &TaskSlot) -> bool {
+    let mut poll = thread().innermost.get();
+    // SAFETY: as in `innermost`; what is further out lasts longer.
+    while let Some(record) = unsafe { poll.as_ref() } {
+        if ptr::eq(record.task, task) {
+            thread().innermost.set(&OUTSIDE.0);
+            return true;
+        }
+        poll = record.outer;
+    }
+    false
+}
+
 /// Notes that a destructor waits here for what nobody will tell it.
 pub(super) fn strand(place: &'static Location<'static>) {
     thread().stranded.set(Some(place));
@@ -328,13 +343,17 @@ pub(super) fn stranded() -> Option<&'static Location<'static>> {
     thread().stranded.take()
 }
 
+/// Whether this is, or may be, a destructor of a coroutine that runs only to be dropped.
+pub(super) fn is_ended() -> bool {
+    innermost(|poll| poll.waker.is_none() && poll.yielder.get().yielder().is_some()) && std::thread::panicking()
+}
+
 /// Whether a `wait` for what is pending is to be refused: the coroutine runs only to be dropped, and this is, or may be,
 /// a destructor, where no panic can be raised to unwind it.
 ///
 /// Code that won't take no for an answer is told so 1,000 times; then it is suspended, and its stack leaked.
 pub(super) fn is_refused() -> bool {
-    let is_dropped = innermost(|poll| poll.waker.is_none());
-    is_dropped && std::thread::panicking() && thread().refusals.replace(refusals() + 1) < 1000
+    is_ended() && thread().refusals.replace(refusals() + 1) < 1000
 }
 
 /// How often [`is_refused`] has said so to the coroutine that runs.

@@ -178,9 +178,13 @@ impl Drop for Waits {
 #[cold]
 #[track_caller]
 fn cannot_wait(error: WaitError) -> ! {
-    if error == WaitError::Cancelled {
+    // Asked again: the destructor of the future may have been interrupted, by a coroutine of the user's own, and this be another
+    // function.
+    if error == WaitError::Cancelled
+        && running::is_ended()
+        && let Place::Coroutine(yielder) = running::place()
+    {
         let caller = Location::caller();
-        let Place::Coroutine(yielder) = running::place() else { unreachable!("only a coroutine is cancelled") };
         // This is a destructor, and runs because of a panic: another would end the process. So the function stays here for
         // ever; whoever drops it says so.
         // SAFETY: it is that of the coroutine on top of which we run.
