@@ -179,15 +179,16 @@ pub(super) struct Suspended {
 
 impl Drop for Suspended {
     fn drop(&mut self) {
-        let mut first_panic = None;
+        // All are kept for now: to drop one is the user's code, too.
+        let mut panics = Vec::new();
         for hook in &self.entries[self.from..] {
             let outcome = panic::catch_unwind(AssertUnwindSafe(|| running::in_hook(|| hook.resume())));
             if let Err(payload) = outcome {
-                first_panic.get_or_insert(payload);
+                panics.push(payload);
             }
         }
         // A panic under way, be it that of a hook or what unwinds the function, has to go on.
-        if let Some(payload) = first_panic
+        if let Some(payload) = panics.into_iter().next()
             && !thread::panicking()
         {
             panic::resume_unwind(payload);

@@ -63,7 +63,7 @@ pub fn set_loop(new: Option<Rc<dyn Loop>>) -> Option<Rc<dyn Loop>> {
 ///
 /// Where it is, and there is no [`as_async`](fn@crate::as_async) around it, [`wait`](crate::wait) for what is pending panics instead
 /// of parking the thread: that would stall the executor, and for ever if what is waited for needs it. For runtime adapters;
-/// `mixio_tokio` has one for tokio. The check runs only where the thread would be parked otherwise. If there are several, one of
+/// `mixio_tokio` has one for tokio. The check runs only where the thread would be parked otherwise, and must not wait itself. If there are several, one of
 /// them is enough to refuse.
 ///
 /// # Example

@@ -113,6 +113,8 @@ impl<T> Unpin for Unwinding<T> {}
 
 impl<T> Drop for Unwinding<T> {
     fn drop(&mut self) {
+        // If it is, its function is marked as running, and left alone.
+        running::forget_if_polled(&self.task);
         // In a destructor of a function that is itself unwound nobody interrupts a `wait`.
         if !self.function.done() && running::can_suspend() && thread::panicking() {
             self.wait();
@@ -163,6 +165,10 @@ impl<T> Future for Cancel<T> {
 
 impl<T> Drop for Cancel<T> {
     fn drop(&mut self) {
+        if let Some(unwinding) = &self.0 {
+            // Before it is moved.
+            running::forget_if_polled(&unwinding.task);
+        }
         if let Some(unwinding) = self.0.take() {
             unwinding.get_rid();
         }

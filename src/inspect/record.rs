@@ -128,8 +128,10 @@ pub(super) fn remove(record: &Record) {
 
 /// All of them, in the order in which they have started.
 pub(super) fn all() -> Vec<Arc<Record>> {
-    let mut records: Vec<_> =
-        (0..PARTS as u64).flat_map(|number| part(number).values().cloned().collect::<Vec<_>>()).collect();
+    // At one moment: so all parts are locked first.
+    let parts: Vec<_> = (0..PARTS as u64).map(part).collect();
+    let mut records: Vec<_> = parts.iter().flat_map(|part| part.values().cloned()).collect();
+    drop(parts);
     records.sort_by_key(|record| record.number);
     records
 }

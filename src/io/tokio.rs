@@ -76,8 +76,11 @@ where
         if buffer.is_empty() {
             return Ok(0);
         }
+        let start = buffer.as_ptr();
         let mut buffer = ReadBuf::new(buffer);
         self.reading(|inner, context| inner.poll_read(context, &mut buffer))?;
+        // Safe code could have put another in its place.
+        assert_eq!(buffer.filled().as_ptr(), start, "an `AsyncRead` has read into another buffer than it was given");
         Ok(buffer.filled().len())
     }
 }

@@ -2,8 +2,8 @@
 
 use std::future::pending;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{self, Context, Poll, Wake};
 
 use mixio::{WaitError, try_wait};
@@ -94,8 +94,14 @@ impl Leaf {
 
 /// Which waker was woken last on this thread, zero for none.
 fn woken() -> &'static AtomicU32 {
+    // Where a search for leaks finds them.
+    static ALL: Mutex<Vec<&'static AtomicU32>> = Mutex::new(Vec::new());
     thread_local! {
-        static WOKEN: &'static AtomicU32 = Box::leak(Box::default());
+        static WOKEN: &'static AtomicU32 = {
+            let woken = Box::leak(Box::default());
+            ALL.lock().unwrap_or_else(PoisonError::into_inner).push(woken);
+            woken
+        };
     }
     WOKEN.with(|woken| *woken)
 }
