@@ -32,7 +32,7 @@
 //! # What it costs
 //!
 //! Off: a test of a flag when a function starts. On: a lock and an allocation when a function starts, a lock when it finishes,
-//! and a clock reading at each suspension; `ci/bench` measures it.
+//! and a clock reading at each suspension. By `ci/bench` a `wait` for what is pending takes 555 instructions then, instead of 116.
 
 mod dump;
 mod record;
