@@ -79,6 +79,7 @@ struct OnThisThread(Coroutine<(), (), ()>);
 unsafe impl Send for OnThisThread {}
 
 #[test]
+#[cfg_attr(mixio_sanitizer = "thread", ignore = "the sanitizer lets no thread start in the child of a fork")]
 fn forks() {
     let output = in_child(&name("forks"), || generation(0, Vec::new()));
     assert_success(&output);
