@@ -120,7 +120,7 @@ fn waiting_takes_longer_and_longer() {
 
 #[test]
 fn the_stack_in_use() {
-    const SIZE: usize = 512 << 10;
+    const SIZE: usize = 4 << 20;
 
     /// Waits with about so many KiB of stack in use.
     #[inline(never)]
