@@ -17,7 +17,7 @@ use std::thread;
 
 use mixio::runtime::{Loop, Reaped, Reaper, add_executor_check, set_loop, set_reaper};
 use mixio::{Coroutine, FutureExt as _, WaitError, as_async, in_coroutine, try_wait, wait};
-use support::{Log, assert_in_order, assert_success, in_child, message_of, on_drop, poll, stderr, yield_once};
+use support::{Log, assert_success, in_child, message_of, on_drop, poll, stderr, yield_once};
 
 /// smol's local executor.
 #[derive(Default)]
@@ -245,7 +245,10 @@ fn ended_in_a_callback_from_c() {
         drop(future);
     });
     assert!(!output.status.success());
-    assert_in_order(&stderr(&output), &["panic in a function that cannot unwind"]);
+    let stderr = stderr(&output);
+    // The unwinder's word, where the function is inlined into one that can't unwind either.
+    let said = ["panic in a function that cannot unwind", "failed to initiate panic"];
+    assert!(said.iter().any(|said| stderr.contains(said)), "{stderr}");
 }
 
 /// It isn't to be done, since nobody can set another hook meanwhile; but it does no other harm.

@@ -179,7 +179,9 @@ fn dropped_in_a_callback_from_c_it_aborts() {
     });
     let stderr = stderr(&output);
     assert!(!output.status.success() && stderr.contains("suspended"), "{stderr}");
-    assert!(stderr.contains("panic in a function that cannot unwind"), "{stderr}");
+    // The latter is the unwinder's word, where the function is inlined into one that can't unwind either.
+    let said = ["panic in a function that cannot unwind", "failed to initiate panic"];
+    assert!(said.iter().any(|said| stderr.contains(said)), "{stderr}");
 }
 
 /// A recursive lock belongs to its thread, not to a stack: so it keeps no neighbour out. What std has behind such a lock is in
