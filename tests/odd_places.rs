@@ -335,3 +335,24 @@ fn in_thread_local_destructors_where_there_were_a_loop_and_a_reaper() {
     .unwrap();
     assert_eq!(*notes.lock().unwrap(), ["waited", "unwound", "waited", "unwound"]);
 }
+
+/// A loop that breaks its contract.
+#[test]
+fn a_loop_that_returns_too_early() {
+    struct Idle;
+
+    impl Loop for Idle {
+        fn block_on(&self, _: Pin<&mut dyn Future<Output = ()>>) {}
+    }
+
+    set_loop(Some(Rc::new(Idle)));
+    let mut polls = 0;
+    let message = message_of(|| {
+        wait(poll_fn(|_| {
+            polls += 1;
+            if polls < 1000 { Poll::<()>::Pending } else { panic!("polled over and over") }
+        }))
+    });
+    set_loop(None);
+    assert!(message.contains("the loop"), "{message}");
+}

@@ -259,7 +259,7 @@ fn reaper() -> Option<Rc<dyn Reaper>> {
 /// What a [`Reaper`] gets: a function that was dropped, and that is unwound by polling this.
 ///
 /// Its poll panics if the function does, with a panic of its own, or if it can't be unwound. Dropped before it is ready, what is
-/// left of the function is unwound at once.
+/// left of the function is unwound at once; or, in a destructor of a function that is itself being unwound, waited for.
 #[must_use = "dropped, it unwinds the function at once"]
 pub struct Reaped(Box<dyn Reap>);
 

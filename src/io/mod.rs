@@ -4,6 +4,7 @@
 
 #[cfg(feature = "futures-io")]
 mod futures;
+mod shared;
 mod timeout;
 #[cfg(feature = "tokio-io")]
 mod tokio;

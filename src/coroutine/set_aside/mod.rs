@@ -27,7 +27,8 @@
 //!
 //! # What is assumed of `std`
 //!
-//! That it is as its documentation says, and besides, looked up in `library/std/src/panicking.rs` of Rust 1.95:
+//! That it is as its documentation says, and besides, looked up in `library/std/src/panicking.rs` of Rust 1.96 (the tests
+//! run with 1.95 and a nightly, too):
 //!
 //! - `resume_unwind` adds one to the count of its thread, and runs no hook;
 //! - `catch_unwind`, when it catches, takes one off that of the thread that it is on then, whoever raised the panic;

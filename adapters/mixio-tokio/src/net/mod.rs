@@ -30,6 +30,7 @@
 //! `set_nonblocking`: in [`Io::Async`](mixio::Io) every socket is non-blocking already, and its clones with it. What is
 //! unstable in std.
 
+mod listener;
 mod stream;
 mod tcp_listener;
 mod tcp_stream;
