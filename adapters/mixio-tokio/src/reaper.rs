@@ -1,13 +1,13 @@
 //! Functions that were dropped while they waited, and are unwound in peace.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use mixio::runtime::{Reaped, Reaper, set_reaper};
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::check::install;
 
@@ -70,7 +70,8 @@ pub fn install_reaper() {
 /// Takes functions for a task that unwinds them.
 struct Inbox {
     sender: UnboundedSender<Counted>,
-    under_way: Rc<UnderWay>,
+    /// Of those that have not been unwound yet.
+    under_way: TaskTracker,
 }
 
 impl Inbox {
@@ -78,62 +79,36 @@ impl Inbox {
     fn open() -> Self {
         let (sender, receiver) = unbounded_channel();
         tokio::task::spawn_local(unwind_each(receiver));
-        Inbox { sender, under_way: Rc::default() }
+        Inbox { sender, under_way: TaskTracker::new() }
     }
 }
 
 impl Reaper for Inbox {
     fn reap(&self, reaped: Reaped) -> Result<(), Reaped> {
         // An error is that the task has ended, with its runtime.
-        let counted = Counted { reaped, count: Count::one_more(&self.under_way) };
+        let counted = Counted { reaped, counts: self.under_way.token() };
         self.sender.send(counted).map_err(|declined| declined.0.reaped)
     }
 }
 
 /// A task for each, since one may panic.
 async fn unwind_each(mut receiver: UnboundedReceiver<Counted>) {
-    while let Some(Counted { reaped, count }) = receiver.recv().await {
+    while let Some(Counted { reaped, counts }) = receiver.recv().await {
         tokio::task::spawn_local(async move {
             reaped.await;
-            drop(count);
+            drop(counts);
         });
     }
 }
 
 struct Counted {
     reaped: Reaped,
-    count: Count,
-}
-
-/// How many there are that have not been unwound yet.
-#[derive(Default)]
-struct UnderWay {
-    number: Cell<usize>,
-    none: Notify,
-}
-
-/// Counts as one of them.
-struct Count(Rc<UnderWay>);
-
-impl Count {
-    fn one_more(under_way: &Rc<UnderWay>) -> Self {
-        under_way.number.set(under_way.number.get() + 1);
-        Count(under_way.clone())
-    }
-}
-
-impl Drop for Count {
-    fn drop(&mut self) {
-        self.0.number.set(self.0.number.get() - 1);
-        if self.0.number.get() == 0 {
-            self.0.none.notify_waiters();
-        }
-    }
+    counts: TaskTrackerToken,
 }
 
 /// The reaper of this thread for a while: what there was before is back when this is dropped.
 pub(crate) struct Reaping {
-    under_way: Rc<UnderWay>,
+    under_way: TaskTracker,
     before: Option<Rc<dyn Reaper>>,
 }
 
@@ -148,13 +123,9 @@ impl Reaping {
 
     /// Ready when all have been unwound, or the time is up.
     pub(crate) async fn finish(&self) {
-        let none_left = async {
-            while self.under_way.number.get() > 0 {
-                self.under_way.none.notified().await;
-            }
-        };
+        self.under_way.close();
         // If the time is up the others are unwound when the runtime drops its tasks.
-        let _ = timeout(REAPING_LIMIT, none_left).await;
+        let _ = timeout(REAPING_LIMIT, self.under_way.wait()).await;
     }
 }
 

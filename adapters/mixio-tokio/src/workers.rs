@@ -10,16 +10,16 @@ use std::io;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::task::Poll;
 use std::thread;
 
 use mixio::as_async;
 use tokio::runtime::{Handle, LocalRuntime};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use crate::reaper::{REAPING_LIMIT, Reaping};
 
@@ -88,7 +88,7 @@ pub struct Workers {
 
 struct Worker {
     runtime: Handle,
-    load: Arc<Load>,
+    load: TaskTracker,
     /// Dropped to end it.
     end: Option<watch::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -131,14 +131,14 @@ impl Workers {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let worker = self.workers.iter().min_by_key(|worker| worker.load.number());
+        let worker = self.workers.iter().min_by_key(|worker| worker.load.len());
         worker.expect("there is at least one").spawn(function)
     }
 }
 
 impl Worker {
     fn start(index: usize) -> io::Result<Self> {
-        let load = Arc::<Load>::default();
+        let load = TaskTracker::new();
         let (tell, told) = mpsc::sync_channel(1);
         let (end, mut ended) = watch::channel(());
         let under_way = load.clone();
@@ -152,7 +152,8 @@ impl Worker {
                 let _ = tell.send(Ok(runtime.handle().clone()));
                 // Nothing is ever sent: an error tells that the sender is dropped.
                 let _ = ended.changed().await;
-                let _ = timeout(REAPING_LIMIT, under_way.none_left()).await;
+                under_way.close();
+                let _ = timeout(REAPING_LIMIT, under_way.wait()).await;
                 reaping.finish().await;
             });
         };
@@ -171,7 +172,7 @@ impl Worker {
         let mut end = self.end.as_ref().expect("it is taken by the drop").subscribe();
         // Until the function has ended, also if this task is aborted; and until this task has, also if the runtime is
         // to end.
-        let counts = Arc::new(UnderWay::one_more(&self.load));
+        let counts = Arc::new(self.load.token());
         self.runtime.spawn(async move {
             let function = {
                 let counts = counts.clone();
@@ -217,47 +218,8 @@ impl Drop for Workers {
 
 impl fmt::Debug for Workers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let load: Vec<_> = self.workers.iter().map(|worker| worker.load.number()).collect();
+        let load: Vec<_> = self.workers.iter().map(|worker| worker.load.len()).collect();
         f.debug_struct("Workers").field("load", &load).finish_non_exhaustive()
-    }
-}
-
-/// How many functions are under way on a worker.
-#[derive(Default)]
-struct Load {
-    number: AtomicUsize,
-    none: Notify,
-}
-
-impl Load {
-    fn number(&self) -> usize {
-        // Relaxed, here and below: the number is all there is to see.
-        self.number.load(Ordering::Relaxed)
-    }
-
-    /// For the worker's own thread, on which the functions end.
-    async fn none_left(&self) {
-        while self.number() > 0 {
-            self.none.notified().await;
-        }
-    }
-}
-
-/// Counts as one of them. It is on the function's stack, so that one that is being unwound still counts.
-struct UnderWay(Arc<Load>);
-
-impl UnderWay {
-    fn one_more(load: &Arc<Load>) -> Self {
-        load.number.fetch_add(1, Ordering::Relaxed);
-        UnderWay(load.clone())
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        if self.0.number.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.none.notify_waiters();
-        }
     }
 }
 
