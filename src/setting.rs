@@ -20,7 +20,7 @@ const VARIABLE: &str = "MIXIO";
 ///
 /// # Example
 ///
-/// ```
+/// ```standalone_crate
 /// use mixio::Io;
 ///
 /// fn pause(duration: std::time::Duration) {
@@ -30,11 +30,9 @@ const VARIABLE: &str = "MIXIO";
 ///     }
 /// }
 ///
-/// # let before = Io::current();
 /// Io::Blocking.set();
 /// pause(std::time::Duration::from_millis(1));
 /// assert_eq!(Io::current(), Io::Blocking);
-/// # before.set();
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -80,7 +78,7 @@ impl Io {
     ///
     /// # Example
     ///
-    /// ```
+    /// ```standalone_crate
     /// use mixio::Io;
     ///
     /// match Io::from_env() {

@@ -108,7 +108,7 @@ pub fn with_hook<R>(hook: impl Hook + 'static, function: impl FnOnce() -> R) -> 
 ///
 /// # Example
 ///
-/// ```
+/// ```standalone_crate
 /// use std::{cell::Cell, rc::Rc};
 /// use mixio::{as_async, hooks, wait};
 ///

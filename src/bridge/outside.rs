@@ -68,7 +68,7 @@ pub fn set_loop(new: Option<Rc<dyn Loop>>) -> Option<Rc<dyn Loop>> {
 ///
 /// # Example
 ///
-/// ```
+/// ```standalone_crate
 /// use std::future::pending;
 /// use mixio::{WaitError, try_wait};
 ///

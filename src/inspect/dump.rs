@@ -27,7 +27,7 @@ impl Dump {
     /// Another thread's functions may go on at any time, so there are none of those. Nor are there of functions that have gone
     /// on since the dump.
     ///
-    /// ```
+    /// ```standalone_crate
     /// use mixio::{as_async, inspect, wait};
     ///
     /// #[inline(never)]

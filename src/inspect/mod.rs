@@ -3,7 +3,7 @@
 //! Off by default, and free then. Once [enabled](enable), every [`as_async`](fn@crate::as_async) that starts is listed by
 //! [`dump`] until it has finished: its name, the place where it waits, for how long it has, and how much of its stack is in use.
 //!
-//! ```
+//! ```standalone_crate
 //! use mixio::{as_async, inspect, wait};
 //! use std::future::pending;
 //!
