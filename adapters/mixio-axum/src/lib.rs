@@ -1,0 +1,1 @@
+//! Plain functions as axum handlers, by mixio: pinned on an ordinary runtime, or on a local one.

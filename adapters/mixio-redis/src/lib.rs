@@ -1,0 +1,1 @@
+//! The synchronous redis client on non-blocking sockets, by mixio.

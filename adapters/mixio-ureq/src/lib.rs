@@ -1,0 +1,1 @@
+//! ureq on non-blocking sockets: connector, transport and resolver that wait, by mixio.

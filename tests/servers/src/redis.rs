@@ -1,0 +1,65 @@
+//! A Redis server.
+
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::free_port;
+use crate::guardian::Guardian;
+
+/// How long it may take to start, on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A Redis server that keeps nothing.
+///
+/// # Panics
+///
+/// All its functions do if Redis isn't there, or doesn't do what it is told.
+pub struct Redis {
+    guardian: Guardian,
+    port: u16,
+}
+
+impl Redis {
+    /// Starts it.
+    pub fn start() -> Self {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let here = std::env::split_paths(&path).any(|folder| folder.join("redis-server").exists());
+        assert!(
+            here || Path::new("/usr/bin/redis-server").exists(),
+            "these tests need Redis: apt-get install redis-server"
+        );
+        let port = free_port();
+        let folder = std::env::temp_dir().join(format!("mixio-redis.{}.{port}", std::process::id()));
+        std::fs::create_dir(&folder).expect("a temporary folder can be made");
+        let folder = folder.to_str().expect("its name is UTF-8");
+        let port_text = port.to_string();
+        let server = ["redis-server", "--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--dir", folder];
+        let guardian = Guardian::new(Command::new("sh"), folder, "KILL", &server.map(String::from));
+        let this = Redis { guardian, port };
+        this.restart();
+        this
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// Ends it in the middle of whatever it does, with all connections.
+    pub fn crash(&self) {
+        self.guardian.crash();
+    }
+
+    /// Starts it again after a [`crash`](Self::crash), and waits until it takes connections.
+    pub fn restart(&self) {
+        self.guardian.start();
+        let started = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            assert!(started.elapsed() < PATIENCE, "Redis does not start");
+            sleep(Duration::from_millis(10));
+        }
+    }
+}
