@@ -26,6 +26,8 @@ pub enum Error {
     NotAllowed(&'static str),
     /// The request didn't come to its end in time.
     TooSlow,
+    /// An order with this token is being placed just now.
+    Underway,
     /// The order is saved, but the kitchen did not take it.
     Kitchen {
         /// The order.
@@ -49,6 +51,7 @@ impl fmt::Display for Error {
             Error::NotFound => f.write_str("there is nothing here"),
             Error::NotAllowed(methods) => write!(f, "the method must be one of {methods}"),
             Error::TooSlow => f.write_str("the request took too long to arrive"),
+            Error::Underway => f.write_str("this order is being placed already"),
             Error::Kitchen { failure, .. } => failure.fmt(f),
             Error::Database(_) => f.write_str("the database is not available"),
             Error::Panicked => f.write_str("something went wrong here"),
@@ -73,6 +76,7 @@ impl ResponseError for Error {
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Error::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Error::Underway => StatusCode::CONFLICT,
             Error::Kitchen { failure: Failure::Silent, .. } => StatusCode::GATEWAY_TIMEOUT,
             Error::Kitchen { .. } => StatusCode::BAD_GATEWAY,
             Error::Database(_) | Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,

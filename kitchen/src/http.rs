@@ -1,20 +1,23 @@
-//! A synchronous HTTP client, on an asynchronous one.
+//! The HTTP client: ureq, which is synchronous, on sockets that wait.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
-use mixio::wait;
-use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
-use serde::Serialize;
 use serde_json::Value;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::{Agent, Error};
 
-/// No answer that we expect is longer.
-const MAX_REPLY: usize = 64 << 10;
+/// No answer that we expect is longer, in bytes.
+const MAX_REPLY: u64 = 64 << 10;
+
+/// Connections to the kitchen that are kept for the next order.
+const MAX_IDLE: usize = 1024;
 
 /// Calls other servers. To the function that calls, it looks as if it blocked.
 pub struct Http {
-    client: Client,
+    agent: Agent,
 }
 
 /// What a server has answered.
@@ -36,22 +39,25 @@ pub enum Failure {
     BrokeOff,
     /// It answered, but not what was asked for; the status is given.
     Unexpected(u16),
+    /// It has refused what was asked for, when that was asked for the first time.
+    Refused,
 }
 
 impl Http {
     /// A client that gives a server so much time to answer in full.
     pub fn new(timeout: Duration) -> Self {
-        let client = Client::builder()
-            .timeout(timeout)
-            .tcp_nodelay(true)
+        let config = Config::builder()
+            .timeout_global(Some(timeout))
+            .http_status_as_error(false)
             // What is sent must arrive at the address that was set: not at a proxy's, nor at one that a reply names.
-            .no_proxy()
-            .redirect(Policy::none())
+            .proxy(None)
+            .max_redirects(0)
+            .max_idle_connections(MAX_IDLE)
+            .max_idle_connections_per_host(MAX_IDLE)
             // Less than servers commonly keep an idle connection, lest a request is sent while they close it.
-            .pool_idle_timeout(Duration::from_secs(3))
-            .build()
-            .expect("a client without TLS, of fixed settings, can be built");
-        Http { client }
+            .max_idle_age(Duration::from_secs(3))
+            .build();
+        Http { agent: mixio_ureq::agent_with(config) }
     }
 
     /// Sends a form. It is sent once: if that fails, nothing here tries again.
@@ -59,36 +65,27 @@ impl Http {
     /// # Errors
     ///
     /// If there is no answer; any status is one.
-    pub fn post(&self, url: &Url, form: &impl Serialize) -> Result<Reply, Failure> {
-        let reply = wait(async {
-            let mut response = self.client.post(url.clone()).form(form).send().await?;
-            let status = response.status().as_u16();
-            let mut body = Vec::new();
-            while let Some(chunk) = response.chunk().await? {
-                if body.len() + chunk.len() > MAX_REPLY {
-                    return Ok(Err(Failure::Unexpected(status)));
-                }
-                body.extend_from_slice(&chunk);
-            }
-            Ok(Ok(Reply { status, body }))
-        });
-        reply.unwrap_or_else(|error: reqwest::Error| {
-            log::warn!("{url} fails: {error:?}");
-            Err(if error.is_timeout() {
-                Failure::Silent
-            } else if error.is_connect() {
-                Failure::Unreachable
-            } else {
-                Failure::BrokeOff
-            })
-        })
+    pub fn post(&self, url: &Uri, form: &[(&str, String)]) -> Result<Reply, Failure> {
+        let form = form.iter().map(|(key, value)| (*key, value.as_str()));
+        let mut response = self.agent.post(url).send_form(form).map_err(|error| Failure::of(&error, url))?;
+        let status = response.status().as_u16();
+        match response.body_mut().with_config().limit(MAX_REPLY).read_to_vec() {
+            Ok(body) => Ok(Reply { status, body }),
+            Err(Error::BodyExceedsLimit(_)) => Err(Failure::Unexpected(status)),
+            Err(error) => Err(Failure::of(&error, url)),
+        }
     }
 }
 
-/// Sets the calling function aside for a time.
-pub fn sleep(time: Duration) {
-    if !time.is_zero() {
-        wait(tokio::time::sleep(time));
+impl Failure {
+    fn of(error: &Error, url: &Uri) -> Self {
+        tracing::warn!("{url} fails: {error:?}");
+        match error {
+            Error::Timeout(_) => Failure::Silent,
+            Error::HostNotFound | Error::ConnectionFailed => Failure::Unreachable,
+            Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Failure::Unreachable,
+            _ => Failure::BrokeOff,
+        }
     }
 }
 
@@ -107,6 +104,7 @@ impl fmt::Display for Failure {
             Failure::BrokeOff => f.write_str("the kitchen broke off its answer; it may have taken the order"),
             Failure::Unexpected(201) => f.write_str("the kitchen's answer cannot be understood"),
             Failure::Unexpected(status) => write!(f, "the kitchen answered with status {status}"),
+            Failure::Refused => f.write_str("the kitchen has refused the order"),
         }
     }
 }

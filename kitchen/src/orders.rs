@@ -1,5 +1,7 @@
 //! Orders, and how they are saved. This is Diesel as everywhere else.
 
+use std::fmt;
+
 use diesel::prelude::*;
 
 use crate::database::Connection;
@@ -8,12 +10,14 @@ use crate::schema::orders;
 
 /// A row of the table, or what is to become one.
 ///
-/// It is written before the kitchen hears of the order, so whatever happens then, the order is known. The id goes to the
-/// kitchen, which is told of an order once: nothing here asks again.
-#[derive(Debug)]
+/// It is written before the kitchen hears of the order, so whatever happens then, the order is known. The kitchen knows it
+/// by its id, and may hear of it more than once: then it is still one order.
+#[derive(Clone, Debug)]
 pub struct Order {
     /// Given by the database, when the order is first saved.
     pub id: Option<i64>,
+    /// Given by whoever orders, or made here: no two orders have the same.
+    pub token: String,
     /// Who has placed it.
     pub user: String,
     /// What is to be brought.
@@ -27,19 +31,24 @@ pub struct Order {
 /// How far an order is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Saved; the kitchen is being asked. The order stays so if the program ends here, or if the database does not take
-    /// what came of it. So the kitchen may cook it or not.
+    /// Saved; the kitchen is being asked. It stays so if the program ends here, or if the database does not take what came
+    /// of it: then the kitchen is asked once more.
     Placed,
     /// The kitchen cooks it.
     Accepted,
     /// The kitchen has answered that it will not cook it: with a status of 4xx.
     Rejected,
-    /// There was no answer from the kitchen, or none that makes it clear, so it may cook it or not.
+    /// There was no answer from the kitchen, or none that makes it clear, so it may cook it or not. It is asked once more.
     Unanswered,
 }
 
 impl Status {
-    pub(crate) fn as_str(self) -> &'static str {
+    const ALL: [Status; 4] = [Status::Placed, Status::Accepted, Status::Rejected, Status::Unanswered];
+
+    /// Those of which it isn't known what the kitchen makes of them. The migrations have an index for these.
+    const UNSETTLED: [&str; 2] = [Status::Placed.as_str(), Status::Unanswered.as_str()];
+
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Status::Placed => "placed",
             Status::Accepted => "accepted",
@@ -47,12 +56,36 @@ impl Status {
             Status::Unanswered => "unanswered",
         }
     }
+
+    /// Whether the kitchen has said what it makes of the order.
+    pub fn is_settled(self) -> bool {
+        matches!(self, Status::Accepted | Status::Rejected)
+    }
 }
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The columns of an order, in the order in which [`Order::from_row`] takes them.
+const COLUMNS: (orders::id, orders::token, orders::user, orders::details, orders::status, orders::mins) =
+    (orders::id, orders::token, orders::user, orders::details, orders::status, orders::mins);
+
+type Row = (i64, String, String, String, String, Option<i32>);
 
 impl Order {
     /// A new order, not saved yet.
-    pub fn new(user: &str, details: &str) -> Self {
-        Order { id: None, user: user.into(), details: details.into(), status: Status::Placed, mins: None }
+    pub fn new(token: &str, user: &str, details: &str) -> Self {
+        Order {
+            id: None,
+            token: token.into(),
+            user: user.into(),
+            details: details.into(),
+            status: Status::Placed,
+            mins: None,
+        }
     }
 
     /// Writes it to the database, the first time as a new row, and then to that row.
@@ -61,25 +94,50 @@ impl Order {
     ///
     /// If the database does not take it.
     pub fn save(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        let values = (
-            orders::user.eq(&self.user),
-            orders::details.eq(&self.details),
-            orders::status.eq(self.status.as_str()),
-            orders::mins.eq(self.mins),
-        );
+        let status_and_mins = (orders::status.eq(self.status.as_str()), orders::mins.eq(self.mins));
         match self.id {
             None => {
-                let insert = diesel::insert_into(orders::table).values(values).returning(orders::id);
+                let given =
+                    (orders::token.eq(&self.token), orders::user.eq(&self.user), orders::details.eq(&self.details));
+                let insert = diesel::insert_into(orders::table).values((given, status_and_mins)).returning(orders::id);
                 self.id = Some(insert.get_result(connection)?);
             }
             Some(id) => {
-                let rows = diesel::update(orders::table.find(id)).set(values).execute(connection)?;
+                let rows = diesel::update(orders::table.find(id)).set(status_and_mins).execute(connection)?;
                 if rows != 1 {
                     return Err(Error::Database(format!("order {id} is gone")));
                 }
             }
         }
         Ok(())
+    }
+
+    /// The order with this token, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub fn with_token(connection: &mut Connection, token: &str) -> Result<Option<Self>, Error> {
+        let row = orders::table.select(COLUMNS).filter(orders::token.eq(token)).first(connection).optional()?;
+        row.map(Self::from_row).transpose()
+    }
+
+    /// The first of those, after an id, of which it isn't known what the kitchen makes of them.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub fn unsettled(connection: &mut Connection, after: i64, limit: i64) -> Result<Vec<Self>, Error> {
+        let unsettled = orders::status.eq_any(Status::UNSETTLED);
+        let rows = orders::table.select(COLUMNS).filter(unsettled).filter(orders::id.gt(after));
+        let rows: Vec<Row> = rows.order(orders::id).limit(limit).load(connection)?;
+        rows.into_iter().map(Self::from_row).collect()
+    }
+
+    fn from_row((id, token, user, details, status, mins): Row) -> Result<Self, Error> {
+        let known = Status::ALL.into_iter().find(|known| known.as_str() == status);
+        let status = known.ok_or_else(|| Error::Database(format!("order {id} has the status {status:?}")))?;
+        Ok(Order { id: Some(id), token, user, details, status, mins })
     }
 
     /// What the kitchen needs to know.

@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, header};
-use actix_web::{HttpRequest, rt, web};
-use mixio::as_async;
-use reqwest::Url;
+use actix_web::{HttpRequest, web};
 use tokio::time::timeout;
+use ureq::http::Uri;
 
 use crate::consumers::Consumers;
 use crate::database::Database;
 use crate::error::Error;
 use crate::http::Http;
-use crate::running::Running;
 use crate::settings::Settings;
+use crate::underway::Underway;
 
 /// No body is longer, in bytes.
 const MAX_BODY: usize = 64 << 10;
@@ -30,15 +29,15 @@ pub struct App {
     /// What was set when the program was started.
     pub settings: Arc<Settings>,
     /// Where the orders are cooked.
-    pub kitchen_service: Url,
+    pub kitchen_service: Uri,
     /// Where the orders are kept.
     pub database: Database,
     /// For calling the kitchen.
     pub http: Http,
     /// Who is connected; all workers share this.
     pub consumers: Arc<Consumers>,
-    /// Which views are running; all workers share this too.
-    pub running: Arc<Running>,
+    /// Which orders somebody takes care of; all workers share this too.
+    pub underway: Arc<Underway>,
 }
 
 /// A request. It holds on to nothing of the connection that it came from.
@@ -72,16 +71,6 @@ impl Request {
     /// Who sends it.
     pub fn user(&self) -> &str {
         &self.user
-    }
-
-    /// Has something done besides the view, which does not wait for it. The server does when it is being stopped.
-    pub fn leave(&self, work: impl FnOnce(&App) + 'static) {
-        let app = self.app.clone();
-        let ticket = app.running.stay();
-        rt::spawn(as_async(move || {
-            let _ticket = ticket;
-            work(&app);
-        }));
     }
 
     /// A parameter, from the form or from the query. If there are many of that name, the last one counts.

@@ -1,4 +1,4 @@
-//! The tables, as Diesel sees them.
+//! The tables, as Diesel sees them, in either database.
 #![expect(missing_docs, reason = "the migrations say what the columns are")]
 
 diesel::table! {
@@ -9,5 +9,6 @@ diesel::table! {
         status -> Text,
         mins -> Nullable<Integer>,
         created_at -> Text,
+        token -> Text,
     }
 }

@@ -3,8 +3,33 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Parser;
-use reqwest::Url;
+use clap::{Parser, Subcommand};
+use ureq::http::Uri;
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None, verbatim_doc_comment)]
+pub struct Arguments {
+    /// What to do, if not to serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// All that can be set.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What else the program does.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Command {
+    /// Brings the tables of the database up to date, says which migrations that took, and ends
+    ///
+    /// Serving does so too, when it begins.
+    Migrate {
+        /// Change nothing: say which migrations are missing, and fail if there are some
+        #[arg(long)]
+        check: bool,
+    },
+}
 
 /// The food delivery service: takes orders, has them cooked, and tells the customer when the food will come.
 ///
@@ -21,8 +46,8 @@ pub struct Settings {
     #[arg(long, env = "KITCHEN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
 
-    /// The SQLite file that keeps the orders; it is created if there is none
-    #[arg(long, env = "DATABASE_URL", value_name = "PATH", default_value = "kitchen.sqlite3", value_parser = path)]
+    /// What keeps the orders: postgres://user@host/name, or an SQLite file, which is created if there is none
+    #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", default_value = "kitchen.sqlite3", value_parser = database)]
     pub database: String,
 
     /// How many database connections each worker may use
@@ -33,9 +58,13 @@ pub struct Settings {
     #[arg(long, env = "KITCHEN_WORKERS", value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub workers: usize,
 
+    /// With MIXIO=blocking, how many views each of them runs at a time: each on a thread of its own
+    #[arg(long, env = "KITCHEN_THREADS", value_name = "N", default_value = "64", value_parser = at_least_one)]
+    pub threads: usize,
+
     /// The kitchen that cooks the orders; by default our own, at /kitchen/
     #[arg(long, env = "KITCHEN_SERVICE", value_name = "URL", value_parser = url)]
-    pub kitchen_service: Option<Url>,
+    pub kitchen_service: Option<Uri>,
 
     /// How long to wait for the kitchen's answer
     #[arg(long, env = "KITCHEN_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = positive_time)]
@@ -44,6 +73,10 @@ pub struct Settings {
     /// How long our own kitchen takes to answer, such as 1s or 250ms
     #[arg(long, env = "KITCHEN_DELAY", value_name = "TIME", default_value = "0s", value_parser = time)]
     pub kitchen_delay: Duration,
+
+    /// When to ask a kitchen again that did not answer. It knows an order by its id, and cooks it once
+    #[arg(long, env = "KITCHEN_RETRY_AFTER", value_name = "TIME", default_value = "1s", value_parser = positive_time)]
+    pub retry_after: Duration,
 
     /// When stopped, how long to go on with what has been begun; the rest is broken off
     #[arg(long, env = "KITCHEN_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
@@ -78,20 +111,23 @@ fn positive_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
-    match url.scheme() {
-        "http" => Ok(url),
+fn url(text: &str) -> Result<Uri, String> {
+    let url: Uri = text.parse().map_err(|error| format!("{error}"))?;
+    match url.scheme_str() {
+        Some("http") if url.host().is_some_and(|host| !host.is_empty()) => Ok(url),
         _ => Err("a kitchen is called over plain http://".into()),
     }
 }
 
-fn path(text: &str) -> Result<String, String> {
-    let path = text.strip_prefix("sqlite://").unwrap_or(text);
+fn database(text: &str) -> Result<String, String> {
+    let path = match text.split_once("://") {
+        Some(("postgres" | "postgresql", _)) => return Ok(text.into()),
+        Some(("sqlite", path)) => path,
+        Some(_) => return Err("PostgreSQL or SQLite files can be used".into()),
+        None => text,
+    };
     if path.is_empty() {
         Err("a file name is needed".into())
-    } else if path.contains("://") {
-        Err("only SQLite files can be used".into())
     } else if path.contains(":memory:") {
         // Each connection would have a database of its own.
         Err("orders are to be kept in a file".into())
@@ -107,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_settings_fit_together() {
-        Settings::command().debug_assert();
+        Arguments::command().debug_assert();
     }
 
     #[test]
@@ -123,10 +159,11 @@ mod tests {
 
     #[test]
     fn databases() {
-        assert_eq!(path("a/b.sqlite3").as_deref(), Ok("a/b.sqlite3"));
-        assert_eq!(path("sqlite:///a/b").as_deref(), Ok("/a/b"));
-        for wrong in ["", "postgres://localhost/kitchen", ":memory:"] {
-            assert!(path(wrong).is_err(), "{wrong:?}");
+        assert_eq!(database("a/b.sqlite3").as_deref(), Ok("a/b.sqlite3"));
+        assert_eq!(database("sqlite:///a/b").as_deref(), Ok("/a/b"));
+        assert_eq!(database("postgres://localhost/kitchen").as_deref(), Ok("postgres://localhost/kitchen"));
+        for wrong in ["", "mysql://localhost/kitchen", ":memory:", "sqlite://"] {
+            assert!(database(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -1,23 +1,23 @@
 //! The views: plain functions, which simply wait for what they need.
 
-use std::time::Duration;
-
 use actix_web::HttpResponse;
+use mixio_tokio::time::sleep;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::http::{Failure, Reply, sleep};
+use crate::http::Failure;
 use crate::orders::{Order, Status};
 use crate::request::{App, Request};
+use crate::underway::Care;
 
 /// No order is longer, in bytes.
 const MAX_DETAILS: usize = 4096;
 
+/// No token is longer, in bytes.
+const MAX_TOKEN: usize = 64;
+
 /// No food takes longer: a day.
 const MAX_MINS: i32 = 24 * 60;
-
-/// How many seconds to wait before trying again to save what came of an order.
-const PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
 
 /// `/`: takes an order, and answers what the kitchen answers.
 ///
@@ -27,21 +27,38 @@ const PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
 pub fn food_delivery(request: &Request) -> Result<HttpResponse, Error> {
     let app = request.app();
     let mut order = prepare_order(request)?;
+    let care = app.underway.enter(&order.token).ok_or(Error::Underway)?;
+    if request.param("token").is_some()
+        && let Some(known) = Order::with_token(&mut app.database.connection()?, &order.token)?
+    {
+        return ordered_before(known, &order, care);
+    }
     // The connection is given back at once: others can use it while this order is with the kitchen.
     order.save(&mut app.database.connection()?)?;
-    let resp = app.http.post(&app.kitchen_service, &order.as_dict());
-    match resp.as_ref().map(|resp| (resp.status, resp.json())) {
-        Ok((201, when)) if let Some(mins) = minutes(&when, &order) => {
-            order.mins = Some(mins);
-            // The database may take its time, and this is true already.
-            if let Some(consumer) = app.consumers.get(&order.user) {
-                consumer.send_json(&when);
-            }
-            update(request, order, Status::Accepted);
-            Ok(json_response(when))
-        }
-        _ => kitchen_error(request, order, resp),
+    let (order, answer) = settle(app, order, care);
+    answer.map(json_response).map_err(|failure| Error::Kitchen { order_id: order.id.unwrap_or_default(), failure })
+}
+
+/// Answers as the first time, or as far as it is known by now: who didn't get an answer may order once more.
+fn ordered_before(known: Order, again: &Order, care: Care) -> Result<HttpResponse, Error> {
+    if (&known.user, &known.details) != (&again.user, &again.details) {
+        care.settled();
+        return Err(Error::BadRequest("another order has this `token`"));
     }
+    let order_id = known.id.unwrap_or_default();
+    let failure = match known.status {
+        Status::Accepted => {
+            care.settled();
+            return Ok(json_response(json!({ "order_id": order_id, "mins": known.mins })));
+        }
+        Status::Rejected => {
+            care.settled();
+            Failure::Refused
+        }
+        // It is left to the recovery, which asks again.
+        Status::Placed | Status::Unanswered => Failure::Silent,
+    };
+    Err(Error::Kitchen { order_id, failure })
 }
 
 /// The order in a request.
@@ -57,7 +74,14 @@ fn prepare_order(request: &Request) -> Result<Order, Error> {
     if details.len() > MAX_DETAILS {
         return Err(Error::TooLarge { what: "`details`", limit: MAX_DETAILS });
     }
-    Ok(Order::new(request.user(), details))
+    let token = match request.param("token") {
+        Some(given) if given.is_empty() || given.len() > MAX_TOKEN || !given.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            return Err(Error::BadRequest("`token` is to be up to 64 letters, digits and signs"));
+        }
+        Some(given) => given.to_owned(),
+        None => format!("{:032x}", fastrand::u128(..)),
+    };
+    Ok(Order::new(&token, request.user(), details))
 }
 
 /// How long the food will take, if this is what a kitchen answers to this order.
@@ -66,22 +90,37 @@ fn minutes(when: &Value, order: &Order) -> Option<i32> {
     (when["order_id"].as_i64() == order.id && mins <= MAX_MINS).then_some(mins)
 }
 
-/// Notes how far an order is. If that fails the order is still what it is: an error would only make the client order
-/// once more. So the client gets its answer, and the order is saved when the database is back.
-fn update(request: &Request, mut order: Order, status: Status) {
-    order.status = status;
-    if save(request.app(), &mut order) {
-        return;
-    }
-    request.leave(move |app| {
-        for pause in PAUSES {
-            sleep(Duration::from_secs(pause));
-            if save(app, &mut order) {
-                return;
+/// Asks the kitchen about an order, tells the user, and notes what came of it. Gives what the kitchen said.
+///
+/// Whatever can't be settled here is left to the [recovery](crate::recovery).
+pub(crate) fn settle(app: &App, mut order: Order, care: Care) -> (Order, Result<Value, Failure>) {
+    let before = order.status;
+    let reply = app.http.post(&app.kitchen_service, &order.as_dict());
+    let answer = match reply.map(|reply| (reply.status, reply.json())) {
+        Ok((201, when)) if let Some(mins) = minutes(&when, &order) => {
+            (order.status, order.mins) = (Status::Accepted, Some(mins));
+            // The database may take its time, and this is true already.
+            if let Some(consumer) = app.consumers.get(&order.user) {
+                consumer.send_json(&when);
             }
+            Ok(when)
         }
-        log::error!("order {} stays `placed` in the database", order.id.unwrap_or_default());
-    });
+        other => {
+            let failure = other.map_or_else(|failure| failure, |(status, _)| Failure::Unexpected(status));
+            order.status = match failure {
+                Failure::Unexpected(400..=499) => Status::Rejected,
+                // It may have taken the order before it got into trouble.
+                _ => Status::Unanswered,
+            };
+            Err(failure)
+        }
+    };
+    // If that fails the order is still what it is, and the client gets its answer: an error would only make it order again.
+    let saved = order.status == before || save(app, &mut order);
+    if saved && order.status.is_settled() {
+        care.settled();
+    }
+    (order, answer)
 }
 
 /// Whether an order could be saved.
@@ -89,26 +128,10 @@ fn save(app: &App, order: &mut Order) -> bool {
     let saved = app.database.connection().and_then(|mut connection| order.save(&mut connection));
     let (id, user, status) = (order.id.unwrap_or_default(), &order.user, order.status);
     match &saved {
-        Ok(()) => log::info!("order {id} of {user:?} is {status:?}"),
-        Err(error) => log::error!("order {id} of {user:?} is {status:?}, which cannot be saved: {error:?}"),
+        Ok(()) => tracing::info!("order {id} of {user:?} is {status}"),
+        Err(error) => tracing::error!("order {id} of {user:?} is {status}, which cannot be saved: {error:?}"),
     }
     saved.is_ok()
-}
-
-/// What to answer when the kitchen has not taken an order.
-fn kitchen_error(request: &Request, order: Order, resp: Result<Reply, Failure>) -> Result<HttpResponse, Error> {
-    let failure = match resp {
-        Ok(resp) => Failure::Unexpected(resp.status),
-        Err(failure) => failure,
-    };
-    let status = match failure {
-        Failure::Unexpected(400..=499) => Status::Rejected,
-        // It may have taken the order before it got into trouble.
-        _ => Status::Unanswered,
-    };
-    let order_id = order.id.unwrap_or_default();
-    update(request, order, status);
-    Err(Error::Kitchen { order_id, failure })
 }
 
 /// `/kitchen/`: a kitchen, which says how long an order takes. The same order takes the same time, however often it is

@@ -1,63 +1,13 @@
 //! The program itself.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Output, Stdio};
+use std::net::TcpListener;
+use std::process::Output;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::client::{PATIENCE, begin_post, get, post, receive};
 use super::host::{rows, wait_for_status};
-
-fn kitchen() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kitchen"));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// A program that is running. It does not outlive its test.
-struct Program(Child);
-
-impl Program {
-    /// Starts it, and gives the address that it prints.
-    fn start(command: &mut Command) -> (Self, SocketAddr) {
-        let mut program = Program(command.args(["--listen", "127.0.0.1:0"]).spawn().unwrap());
-        let mut lines = BufReader::new(program.0.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
-        let first = lines.next().expect("it starts");
-        let address = first.split_once("http://").unwrap().1.split('/').next().unwrap().parse().unwrap();
-        let curl = lines.next().unwrap();
-        assert_eq!(curl.trim(), format!("curl http://{address}/ -d user=ann -d details=pizza"));
-        (program, address)
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().unwrap();
-        assert!(status.success());
-    }
-
-    #[track_caller]
-    fn assert_ends_well(mut self) -> String {
-        let start = Instant::now();
-        let status = loop {
-            match self.0.try_wait().unwrap() {
-                Some(status) => break status,
-                None => assert!(start.elapsed() < PATIENCE, "it does not stop"),
-            }
-            thread::sleep(Duration::from_millis(10));
-        };
-        let mut log = String::new();
-        self.0.stderr.as_mut().unwrap().read_to_string(&mut log).unwrap();
-        assert_eq!(status.code(), Some(0), "{log}");
-        log
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use super::program::{Program, kitchen};
 
 #[test]
 fn it_serves_until_it_is_told_to_stop() {
@@ -109,7 +59,7 @@ fn orders_are_there_the_next_time() {
 }
 
 #[test]
-fn it_says_which_orders_were_left() {
+fn it_takes_care_of_orders_that_were_left() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("kitchen.sqlite3");
     let (program, address) =
@@ -119,9 +69,9 @@ fn it_says_which_orders_were_left() {
     // It is killed.
     drop(program);
     let (program, _) = Program::start(kitchen().current_dir(&directory).env_remove("DATABASE_URL"));
+    wait_for_status(database.to_str().unwrap(), "accepted");
     program.signal("INT");
-    let log = program.assert_ends_well();
-    assert!(log.contains("orders left `placed` by an earlier run: 1;"), "{log}");
+    program.assert_ends_well();
 }
 
 #[test]
@@ -133,10 +83,10 @@ fn it_serves_although_it_cannot_say_so() {
     let address = TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
     let mut command = kitchen();
     command.current_dir(&directory).env_remove("DATABASE_URL").args(["--listen", &address.to_string()]);
-    let mut program = Program(command.stdout(full()).spawn().unwrap());
+    let mut program = Program::silent(command.stdout(full()));
     let start = Instant::now();
     while std::net::TcpStream::connect(address).is_err() {
-        assert!(start.elapsed() < PATIENCE && program.0.try_wait().unwrap().is_none());
+        assert!(start.elapsed() < PATIENCE && !program.has_ended());
         thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(get(address, "/?details=soup").status, 200);

@@ -1,6 +1,7 @@
 //! The kitchen from outside: over real sockets, with a database of its own for each test.
 #![forbid(unsafe_code)]
 
+mod backends;
 mod bad_input;
 mod bad_kitchens;
 mod binary;
@@ -10,5 +11,8 @@ mod host;
 mod notifications;
 mod orders;
 mod overlap;
+mod program;
+mod recovery;
 mod shutdown;
 mod source;
+mod tokens;

@@ -1,0 +1,2 @@
+DROP INDEX orders_unsettled;
+ALTER TABLE orders DROP COLUMN token;

@@ -1,0 +1,73 @@
+//! Orders that somebody has left in the middle: the kitchen didn't answer, or the database didn't take its answer, or the
+//! program ended.
+//!
+//! The kitchen is asked again, until it answers. It knows orders by their ids, so it cooks none twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mixio_tokio::thread::{sleep, spawn};
+
+use crate::error::Error;
+use crate::orders::Order;
+use crate::request::App;
+use crate::views::settle;
+
+/// How many to ask about at a time.
+const BATCH: usize = 32;
+
+/// No pause is longer than so many times the first.
+const MAX_PAUSE: u32 = 32;
+
+/// Takes care of what is left, now and whenever there is some. It doesn't end.
+pub fn recover(app: &Arc<App>) {
+    let mut pause = app.settings.retry_after;
+    loop {
+        app.underway.wait_for_left();
+        match round(app) {
+            Ok(0) => pause = app.settings.retry_after,
+            Ok(left) => tracing::warn!("orders that the kitchen must be asked about once more: {left}"),
+            Err(error) => tracing::warn!("cannot look for orders that were left: {error:?}"),
+        }
+        sleep(pause);
+        pause = (pause * 2).min(app.settings.retry_after * MAX_PAUSE);
+    }
+}
+
+/// Asks about each order that nobody takes care of; gives how many are still to be asked about.
+fn round(app: &Arc<App>) -> Result<usize, Error> {
+    let (mut after, mut left) = (0, 0);
+    loop {
+        let found = look(app, after).inspect_err(|_| app.underway.leave())?;
+        let Some(last) = found.last() else { return Ok(left) };
+        after = last.id.unwrap_or(i64::MAX);
+        let alone = found.into_iter().filter(|order| !app.underway.contains(&order.token));
+        let asked: Vec<_> = alone
+            .map(|order| {
+                let app = app.clone();
+                spawn(move || ask_again(&app, &order.token))
+            })
+            .collect();
+        let settled = asked.into_iter().map(|asked| asked.join().unwrap_or(false));
+        left += settled.filter(|is_settled| !is_settled).count();
+    }
+}
+
+fn look(app: &App, after: i64) -> Result<Vec<Order>, Error> {
+    Order::unsettled(&mut app.database.connection()?, after, BATCH as i64)
+}
+
+/// Whether the order is settled then.
+fn ask_again(app: &App, token: &str) -> bool {
+    let Some(care) = app.underway.enter(token) else { return true };
+    // It may have been settled since it was seen.
+    let order = app.database.connection().and_then(|mut connection| Order::with_token(&mut connection, token));
+    match order {
+        Ok(Some(order)) if !order.status.is_settled() => settle(app, order, care).0.status.is_settled(),
+        Ok(_) => {
+            care.settled();
+            true
+        }
+        Err(_) => false,
+    }
+}

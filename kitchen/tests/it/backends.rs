@@ -1,0 +1,93 @@
+//! The same views on either database, on either kind of I/O; and the migrations.
+
+use std::collections::HashSet;
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+use std::thread;
+
+use mixio_test_servers::Postgres;
+
+use super::client::{get, post};
+use super::program::{Program, kitchen};
+
+/// It ends with the test program.
+static POSTGRES: LazyLock<Postgres> = LazyLock::new(|| Postgres::start(&[]));
+
+/// Each kind of database, empty.
+fn databases() -> (tempfile::TempDir, [String; 3]) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let urls = [file("plain"), format!("sqlite://{}", file("url")), POSTGRES.database()];
+    (directory, urls)
+}
+
+#[test]
+fn either_io_on_either_database() {
+    let (_directory, databases) = databases();
+    for (n, database) in databases.iter().enumerate() {
+        for io in ["async", "blocking"] {
+            let mut command = kitchen();
+            command.env("MIXIO", io).env("DATABASE_URL", database).args(["--kitchen-delay", "50ms", "--threads", "8"]);
+            let (program, address) = Program::start(&mut command);
+            let order = move |n| post(address, "/", &format!("details=meal+{n}&user=ann"));
+            let orders: Vec<_> = (0..30).map(|n| thread::spawn(move || order(n))).collect();
+            let replies: Vec<_> = orders.into_iter().map(|order| order.join().unwrap()).collect();
+            let ids: HashSet<_> = replies.iter().map(|reply| reply.json()["order_id"].as_i64()).collect();
+            assert!(replies.iter().all(|reply| reply.status == 200), "{io}, {database}: {replies:?}");
+            assert_eq!(ids.len(), 30, "{io}, {database}");
+            assert_eq!(get(address, "/?details=").status, 400);
+            program.signal("INT");
+            program.assert_ends_well();
+        }
+        if n == 2 {
+            let counts = "SELECT status, count(*), count(mins), count(DISTINCT token) FROM orders GROUP BY status";
+            assert_eq!(POSTGRES.execute(database, counts), "accepted|60|60|60");
+        }
+    }
+}
+
+fn run(command: &mut Command) -> (Output, String) {
+    let output = command.output().unwrap();
+    let text = String::from_utf8([output.stdout.clone(), output.stderr.clone()].concat()).unwrap();
+    (output, text)
+}
+
+#[test]
+fn migrations_are_checked_and_applied() {
+    let (_directory, databases) = databases();
+    for database in &databases {
+        for (arguments, code, says) in [
+            (["migrate", "--check"], 1, "2 migrations are missing"),
+            (["migrate", "--database"], 0, "applied 2026-11-21-000000_create_orders"),
+            (["migrate", "--check"], 0, "up to date"),
+            (["migrate", "--database"], 0, "up to date"),
+        ] {
+            let mut command = kitchen();
+            command.env("DATABASE_URL", database).args(arguments);
+            if arguments[1] == "--database" {
+                command.arg(database);
+            }
+            let (output, text) = run(&mut command);
+            assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+            assert!(text.contains(says), "{arguments:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_database_that_is_not_there() {
+    for url in ["postgres://nobody@127.0.0.1:1/nowhere", "sqlite:///nowhere/at/all"] {
+        for command in [&["migrate"][..], &[]] {
+            let (output, text) = run(kitchen().args(["--database", url, "--listen", "127.0.0.1:0"]).args(command));
+            assert_eq!(output.status.code(), Some(1), "{text}");
+            assert!(text.starts_with("kitchen: cannot use the database") && text.lines().count() == 1, "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_setting_is_checked() {
+    let (output, text) = run(kitchen().env("MIXIO", "sometimes").args(["--listen", "127.0.0.1:0"]));
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("MIXIO") && text.contains("neither"), "{text}");
+}
