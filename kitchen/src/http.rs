@@ -73,7 +73,7 @@ impl Http {
             Ok(Ok(Reply { status, body }))
         });
         reply.unwrap_or_else(|error: reqwest::Error| {
-            log::warn!("{url} fails: {error:?}");
+            tracing::warn!(%url, ?error, "the kitchen does not answer");
             Err(if error.is_timeout() {
                 Failure::Silent
             } else if error.is_connect() {

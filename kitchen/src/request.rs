@@ -8,11 +8,13 @@ use actix_web::{HttpRequest, rt, web};
 use mixio::as_async;
 use reqwest::Url;
 use tokio::time::timeout;
+use tracing::Span;
 
 use crate::consumers::Consumers;
 use crate::database::Database;
 use crate::error::Error;
 use crate::http::Http;
+use crate::logs::{in_span, request_span};
 use crate::running::Running;
 use crate::settings::Settings;
 
@@ -46,6 +48,7 @@ pub struct Request {
     app: web::Data<App>,
     user: String,
     params: Vec<(String, String)>,
+    span: Span,
 }
 
 impl Request {
@@ -61,7 +64,8 @@ impl Request {
             params.extend(parse(&read_form(http, payload).await?)?);
         }
         let user = user(http, &params)?;
-        Ok(Request { app, user, params })
+        let span = request_span(http, &user);
+        Ok(Request { app, user, params, span })
     }
 
     /// What the views share.
@@ -74,13 +78,19 @@ impl Request {
         &self.user
     }
 
+    /// What its view logs is logged in this.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
     /// Has something done besides the view, which does not wait for it. The server does when it is being stopped.
     pub fn leave(&self, work: impl FnOnce(&App) + 'static) {
         let app = self.app.clone();
         let ticket = app.running.stay();
+        let span = self.span.clone();
         rt::spawn(as_async(move || {
             let _ticket = ticket;
-            work(&app);
+            in_span(&span, || work(&app));
         }));
     }
 

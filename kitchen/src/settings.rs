@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::Parser;
 use reqwest::Url;
 
+use crate::logs::Logs;
+
 /// The food delivery service: takes orders, has them cooked, and tells the customer when the food will come.
 ///
 ///   /          takes an order: `details`, by GET query or POST form, and answers the kitchen's JSON
@@ -15,7 +17,7 @@ use reqwest::Url;
 ///
 /// Users are told apart by the parameter or cookie `user`.
 #[derive(Clone, Debug, Parser)]
-#[command(version, verbatim_doc_comment, after_help = "KITCHEN_LOG=debug (or info, warn, error) says what to log.")]
+#[command(version, verbatim_doc_comment)]
 pub struct Settings {
     /// The address to listen at; port 0 is any free one
     #[arg(long, env = "KITCHEN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
@@ -48,6 +50,10 @@ pub struct Settings {
     /// When stopped, how long to go on with what has been begun; the rest is broken off
     #[arg(long, env = "KITCHEN_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
     pub shutdown_timeout: Duration,
+
+    /// What to log
+    #[command(flatten)]
+    pub logs: Logs,
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -29,6 +29,8 @@ pub fn food_delivery(request: &Request) -> Result<HttpResponse, Error> {
     let mut order = prepare_order(request)?;
     // The connection is given back at once: others can use it while this order is with the kitchen.
     order.save(&mut app.database.connection()?)?;
+    request.span().record("order_id", order.id);
+    tracing::debug!("the order is placed");
     let resp = app.http.post(&app.kitchen_service, &order.as_dict());
     match resp.as_ref().map(|resp| (resp.status, resp.json())) {
         Ok((201, when)) if let Some(mins) = minutes(&when, &order) => {
@@ -80,17 +82,19 @@ fn update(request: &Request, mut order: Order, status: Status) {
                 return;
             }
         }
-        log::error!("order {} stays `placed` in the database", order.id.unwrap_or_default());
+        tracing::error!(order_id = order.id, user = order.user, "the order stays `placed` in the database");
     });
 }
 
 /// Whether an order could be saved.
 fn save(app: &App, order: &mut Order) -> bool {
     let saved = app.database.connection().and_then(|mut connection| order.save(&mut connection));
-    let (id, user, status) = (order.id.unwrap_or_default(), &order.user, order.status);
+    let (order_id, user, status) = (order.id, &order.user, order.status.as_str());
     match &saved {
-        Ok(()) => log::info!("order {id} of {user:?} is {status:?}"),
-        Err(error) => log::error!("order {id} of {user:?} is {status:?}, which cannot be saved: {error:?}"),
+        // Whose it is, its request tells.
+        Ok(()) => tracing::info!("the order is {status}"),
+        // Errors are logged where requests are not.
+        Err(error) => tracing::error!(order_id, user, ?error, "the order is {status}, which cannot be saved"),
     }
     saved.is_ok()
 }
