@@ -1,6 +1,7 @@
 //! Orders, and how they are saved. This is Diesel as everywhere else.
 
 use diesel::prelude::*;
+use serde::Serialize;
 
 use crate::database::Connection;
 use crate::error::Error;
@@ -22,7 +23,33 @@ pub struct Order {
     pub status: Status,
     /// How long it will take, as the kitchen says.
     pub mins: Option<i32>,
+    /// What its client knows it by. A user has no two orders of one token: so the client may send it again.
+    pub token: Option<String>,
 }
+
+/// An order as its user may see it.
+#[derive(Debug, Queryable, Serialize)]
+pub struct Listed {
+    /// Its number.
+    pub order_id: i64,
+    /// What is to be brought.
+    pub details: String,
+    /// How far it is: see [`Status`].
+    pub status: String,
+    /// How long it will take, from when it was placed, as the kitchen says.
+    pub mins: Option<i32>,
+    /// When it was placed: `YYYY-MM-DD hh:mm:ss`, in UTC.
+    pub created_at: String,
+    /// What its client knows it by.
+    pub token: Option<String>,
+}
+
+/// What a [`Listed`] is made of.
+const LISTED_COLUMNS: (orders::id, orders::details, orders::status, orders::mins, orders::created_at, orders::token) =
+    (orders::id, orders::details, orders::status, orders::mins, orders::created_at, orders::token);
+
+/// No list of a user's orders is longer.
+const MOST_LISTED: i64 = 20;
 
 /// How far an order is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +78,16 @@ impl Status {
 
 impl Order {
     /// A new order, not saved yet.
-    pub fn new(user: &str, details: &str) -> Self {
-        Order { id: None, user: user.into(), details: details.into(), status: Status::Placed, mins: None }
+    pub fn new(user: &str, details: &str, token: Option<&str>) -> Self {
+        let (user, details, token) = (user.into(), details.into(), token.map(Into::into));
+        Order { id: None, user, details, status: Status::Placed, mins: None, token }
     }
 
     /// Writes it to the database, the first time as a new row, and then to that row.
     ///
     /// # Errors
     ///
-    /// If the database does not take it.
+    /// If the database does not take it. [`Error::Repeated`] if it is new, and its user has one of this token.
     pub fn save(&mut self, connection: &mut Connection) -> Result<(), Error> {
         let values = (
             orders::user.eq(&self.user),
@@ -69,7 +97,9 @@ impl Order {
         );
         match self.id {
             None => {
-                let insert = diesel::insert_into(orders::table).values(values).returning(orders::id);
+                let insert = diesel::insert_into(orders::table)
+                    .values((values, orders::token.eq(&self.token)))
+                    .returning(orders::id);
                 self.id = Some(insert.get_result(connection)?);
             }
             Some(id) => {
@@ -80,6 +110,26 @@ impl Order {
             }
         }
         Ok(())
+    }
+
+    /// The one that its user has placed with the same token.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not give it.
+    pub fn placed_before(&self, connection: &mut Connection) -> Result<Listed, Error> {
+        let same = orders::user.eq(&self.user).and(orders::token.eq(&self.token));
+        Ok(orders::table.filter(same).select(LISTED_COLUMNS).first(connection)?)
+    }
+
+    /// The latest orders of a user, the last one first.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not give them.
+    pub fn latest(user: &str, connection: &mut Connection) -> Result<Vec<Listed>, Error> {
+        let latest = orders::table.filter(orders::user.eq(user)).order(orders::id.desc()).limit(MOST_LISTED);
+        Ok(latest.select(LISTED_COLUMNS).load(connection)?)
     }
 
     /// What the kitchen needs to know.

@@ -9,5 +9,6 @@ diesel::table! {
         status -> Text,
         mins -> Nullable<Integer>,
         created_at -> Text,
+        token -> Nullable<Text>,
     }
 }

@@ -31,12 +31,14 @@ pub fn urls(config: &mut ServiceConfig) {
     let orders = view(views::food_delivery);
     let kitchen = kitchen_view(views::kitchen);
     let page = view(views::connect);
+    let list = view(views::orders);
     config
         .service(resource("/", "GET, POST").route(web::get().to(orders.clone())).route(web::post().to(orders)))
         .service(
             resource("/kitchen/", "GET, POST").route(web::get().to(kitchen.clone())).route(web::post().to(kitchen)),
         )
         .service(resource("/connect/", "GET, HEAD").route(web::get().to(page.clone())).route(web::head().to(page)))
+        .service(resource("/orders/", "GET, HEAD").route(web::get().to(list.clone())).route(web::head().to(list)))
         .service(resource("/ws/", "GET").route(web::get().to(consumers::open)));
 }
 

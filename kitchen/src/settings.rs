@@ -10,7 +10,9 @@ use crate::logs::Logs;
 
 /// The food delivery service: takes orders, has them cooked, and tells the customer when the food will come.
 ///
-///   /          takes an order: `details`, by GET query or POST form, and answers the kitchen's JSON
+///   /          takes an order: `details`, by GET query or POST form, and answers the kitchen's JSON;
+///              with a `token` of the client's it may be sent again, and is taken once
+///   /orders/   the latest orders of the user, as JSON
 ///   /connect/  a web page to place orders and see notifications
 ///   /ws/       the WebSocket of that page
 ///   /kitchen/  a kitchen: needs `order_id`, a number, and answers 201 with it and `mins`

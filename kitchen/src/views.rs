@@ -7,11 +7,14 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::http::{Failure, Reply, sleep};
-use crate::orders::{Order, Status};
+use crate::orders::{Listed, Order, Status};
 use crate::request::{App, Request};
 
 /// No order is longer, in bytes.
 const MAX_DETAILS: usize = 4096;
+
+/// No token is longer, in bytes.
+const MAX_TOKEN: usize = 64;
 
 /// No food takes longer: a day.
 const MAX_MINS: i32 = 24 * 60;
@@ -19,7 +22,8 @@ const MAX_MINS: i32 = 24 * 60;
 /// How many seconds to wait before trying again to save what came of an order.
 const PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
 
-/// `/`: takes an order, and answers what the kitchen answers.
+/// `/`: takes an order, and answers what the kitchen answers. One with a `token` is taken once: who sends it again hears what has
+/// become of it.
 ///
 /// # Errors
 ///
@@ -28,7 +32,11 @@ pub fn food_delivery(request: &Request) -> Result<HttpResponse, Error> {
     let app = request.app();
     let mut order = prepare_order(request)?;
     // The connection is given back at once: others can use it while this order is with the kitchen.
-    order.save(&mut app.database.connection()?)?;
+    let saved = order.save(&mut app.database.connection()?);
+    match saved {
+        Err(Error::Repeated) => return repeated(app, &order),
+        saved => saved?,
+    }
     request.span().record("order_id", order.id);
     tracing::debug!("the order is placed");
     let resp = app.http.post(&app.kitchen_service, &order.as_dict());
@@ -59,7 +67,38 @@ fn prepare_order(request: &Request) -> Result<Order, Error> {
     if details.len() > MAX_DETAILS {
         return Err(Error::TooLarge { what: "`details`", limit: MAX_DETAILS });
     }
-    Ok(Order::new(request.user(), details))
+    let token = request.param("token");
+    if token.is_some_and(|token| {
+        token.is_empty() || token.len() > MAX_TOKEN || !token.bytes().all(|c| c.is_ascii_graphic())
+    }) {
+        return Err(Error::BadRequest("a `token` is to be a short word"));
+    }
+    Ok(Order::new(request.user(), details, token))
+}
+
+/// What to answer to an order that was placed before.
+fn repeated(app: &App, order: &Order) -> Result<HttpResponse, Error> {
+    let Listed { order_id, details, status, mins, .. } = order.placed_before(&mut app.database.connection()?)?;
+    if details != order.details {
+        return Err(Error::BadRequest("this `token` is another order's"));
+    }
+    let failed = |error: &str| HttpResponse::BadGateway().json(json!({ "order_id": order_id, "error": error }));
+    Ok(match status.as_str() {
+        "accepted" => json_response(json!({ "order_id": order_id, "mins": mins })),
+        "placed" => HttpResponse::Accepted().json(json!({ "order_id": order_id, "status": status })),
+        "rejected" => failed("the kitchen has not taken this order"),
+        _ => failed("the kitchen gave no clear answer; it may have taken the order"),
+    })
+}
+
+/// `/orders/`: the latest orders of the user.
+///
+/// # Errors
+///
+/// If the database does not give them.
+pub fn orders(request: &Request) -> Result<HttpResponse, Error> {
+    let orders = Order::latest(request.user(), &mut request.app().database.connection()?)?;
+    Ok(json_response(json!({ "orders": orders })))
 }
 
 /// How long the food will take, if this is what a kitchen answers to this order.
@@ -140,6 +179,6 @@ pub fn connect(_: &Request) -> Result<HttpResponse, Error> {
 }
 
 fn json_response(value: Value) -> HttpResponse {
-    // An order may come by GET, but each is an order of its own.
+    // An order may come by GET, but each is an order of its own. And what has become of one may change at any time.
     HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(value)
 }

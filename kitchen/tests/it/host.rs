@@ -25,6 +25,7 @@ pub(crate) struct Row {
     pub(crate) status: String,
     pub(crate) mins: Option<i32>,
     pub(crate) _created_at: String,
+    pub(crate) _token: Option<String>,
 }
 
 /// A server with one worker and a new database; stopped when dropped.

@@ -12,3 +12,4 @@ mod orders;
 mod overlap;
 mod shutdown;
 mod source;
+mod tokens;

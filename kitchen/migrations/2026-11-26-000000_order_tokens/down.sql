@@ -1,0 +1,3 @@
+DROP INDEX orders_by_user;
+DROP INDEX orders_by_token;
+ALTER TABLE orders DROP COLUMN token;
