@@ -97,7 +97,7 @@ impl Consumer<'_> {
         let text: Arc<str> = value.to_string().into();
         for socket in &self.sockets {
             if let Err(mpsc::error::TrySendError::Full(_)) = socket.queue.try_send(text.clone()) {
-                log::warn!("{:?} does not read its notifications, and is disconnected", self.user);
+                tracing::warn!(user = self.user, "does not read its notifications, and is disconnected");
                 self.consumers.remove(self.user, socket.id);
             }
         }
@@ -116,13 +116,13 @@ pub async fn open(http: HttpRequest, body: web::Payload, app: web::Data<App>) ->
     let consumers = app.consumers.clone();
     let (id, notifications) = consumers.add(&user).ok_or(Error::Stopping)?;
     rt::spawn(async move {
-        log::debug!("{user:?} is connected");
+        tracing::debug!(user, "is connected");
         let reason = talk(session.clone(), messages.max_frame_size(MAX_FRAME), notifications).await;
         consumers.remove(&user, id);
         if let Some(reason) = reason {
             let _ = timeout(PING, session.close(Some(reason))).await;
         }
-        log::debug!("{user:?} is disconnected");
+        tracing::debug!(user, "is disconnected");
     });
     Ok(response)
 }

@@ -96,7 +96,9 @@ pub fn prepare(path: &str) -> Result<(), String> {
     let placed = orders::table.filter(orders::status.eq(Status::Placed.as_str())).count();
     match placed.get_result::<i64>(&mut connection).map_err(|error| because(error.to_string()))? {
         0 => {}
-        left => log::warn!("orders left `placed` by an earlier run: {left}; the kitchen may have taken them or not"),
+        left => {
+            tracing::warn!("orders left `placed` by an earlier run: {left}; the kitchen may have taken them or not")
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
+use diesel::result::DatabaseErrorKind;
 use serde_json::json;
 
 use crate::http::Failure;
@@ -20,6 +21,8 @@ pub enum Error {
         /// How much would do.
         limit: usize,
     },
+    /// The order is there already: another of the same user has its token.
+    Repeated,
     /// There is no such page.
     NotFound,
     /// The page knows only these methods.
@@ -48,6 +51,7 @@ impl fmt::Display for Error {
         match self {
             Error::BadRequest(reason) => f.write_str(reason),
             Error::TooLarge { what, limit } => write!(f, "{what} may be no longer than {limit} bytes"),
+            Error::Repeated => f.write_str("this order has been placed before"),
             Error::NotFound => f.write_str("there is nothing here"),
             Error::NotAllowed(methods) => write!(f, "the method must be one of {methods}"),
             Error::TooSlow => f.write_str("the request took too long to arrive"),
@@ -64,7 +68,11 @@ impl std::error::Error for Error {}
 
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
-        Error::Database(error.to_string())
+        match error {
+            // Ids are given by the database, so it is the token.
+            diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Error::Repeated,
+            error => Error::Database(error.to_string()),
+        }
     }
 }
 
@@ -73,6 +81,7 @@ impl ResponseError for Error {
         match self {
             Error::BadRequest(_) => StatusCode::BAD_REQUEST,
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::Repeated => StatusCode::CONFLICT,
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Error::TooSlow => StatusCode::REQUEST_TIMEOUT,

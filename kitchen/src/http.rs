@@ -39,8 +39,10 @@ pub enum Failure {
     BrokeOff,
     /// It answered, but not what was asked for; the status is given.
     Unexpected(u16),
-    /// It has refused what was asked for, when that was asked for the first time.
+    /// It refused, when it was asked for the first time.
     Refused,
+    /// Its answer wasn't clear, when it was asked for the first time.
+    Unclear,
 }
 
 impl Http {
@@ -104,7 +106,8 @@ impl fmt::Display for Failure {
             Failure::BrokeOff => f.write_str("the kitchen broke off its answer; it may have taken the order"),
             Failure::Unexpected(201) => f.write_str("the kitchen's answer cannot be understood"),
             Failure::Unexpected(status) => write!(f, "the kitchen answered with status {status}"),
-            Failure::Refused => f.write_str("the kitchen has refused the order"),
+            Failure::Refused => f.write_str("the kitchen has not taken this order"),
+            Failure::Unclear => f.write_str("the kitchen gave no clear answer; it is asked again"),
         }
     }
 }

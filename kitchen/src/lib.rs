@@ -10,6 +10,7 @@ pub mod consumers;
 pub mod database;
 pub mod error;
 pub mod http;
+pub mod logs;
 pub mod orders;
 pub mod request;
 pub mod running;

@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use kitchen::Settings;
 use kitchen::server::{serve, stop_signal, urls};
+use kitchen::{Settings, logs};
 
 fn main() -> ExitCode {
     let settings = Settings::parse();
-    env_logger::Builder::from_env(env_logger::Env::new().filter_or("KITCHEN_LOG", "kitchen=info,warn")).init();
+    logs::init(&settings.logs);
     match serve(settings, urls, opened) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 fn opened(address: SocketAddr) -> impl Future<Output = ()> {
     let stop = stop_signal();
     if let Err(error) = greet(address) {
-        log::warn!("open at http://{address}/, which cannot be printed: {error}");
+        tracing::warn!(%error, "open at http://{address}/, which cannot be printed");
     }
     stop
 }

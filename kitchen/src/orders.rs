@@ -3,6 +3,7 @@
 use std::fmt;
 
 use diesel::prelude::*;
+use serde::Serialize;
 
 use crate::database::Connection;
 use crate::error::Error;
@@ -16,7 +17,8 @@ use crate::schema::orders;
 pub struct Order {
     /// Given by the database, when the order is first saved.
     pub id: Option<i64>,
-    /// Given by whoever orders, or made here: no two orders have the same.
+    /// What its client knows it by: given by the client, or made here. A user has no two orders of one token, so the client may
+    /// send it again.
     pub token: String,
     /// Who has placed it.
     pub user: String,
@@ -27,6 +29,30 @@ pub struct Order {
     /// How long it will take, as the kitchen says.
     pub mins: Option<i32>,
 }
+
+/// An order as its user may see it.
+#[derive(Debug, Queryable, Serialize)]
+pub struct Listed {
+    /// Its number.
+    pub order_id: i64,
+    /// What is to be brought.
+    pub details: String,
+    /// How far it is: see [`Status`].
+    pub status: String,
+    /// How long it will take, from when it was placed, as the kitchen says.
+    pub mins: Option<i32>,
+    /// When it was placed: `YYYY-MM-DD hh:mm:ss`, in UTC.
+    pub created_at: String,
+    /// What its client knows it by.
+    pub token: String,
+}
+
+/// What a [`Listed`] is made of.
+const LISTED_COLUMNS: (orders::id, orders::details, orders::status, orders::mins, orders::created_at, orders::token) =
+    (orders::id, orders::details, orders::status, orders::mins, orders::created_at, orders::token);
+
+/// No list of a user's orders is longer.
+const MOST_LISTED: i64 = 20;
 
 /// How far an order is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +103,7 @@ type Row = (i64, String, String, String, String, Option<i32>);
 
 impl Order {
     /// A new order, not saved yet.
-    pub fn new(token: &str, user: &str, details: &str) -> Self {
+    pub fn new(user: &str, details: &str, token: &str) -> Self {
         Order {
             id: None,
             token: token.into(),
@@ -92,7 +118,7 @@ impl Order {
     ///
     /// # Errors
     ///
-    /// If the database does not take it.
+    /// If the database does not take it. [`Error::Repeated`] if it is new, and its user has one of this token.
     pub fn save(&mut self, connection: &mut Connection) -> Result<(), Error> {
         let status_and_mins = (orders::status.eq(self.status.as_str()), orders::mins.eq(self.mins));
         match self.id {
@@ -112,14 +138,25 @@ impl Order {
         Ok(())
     }
 
-    /// The order with this token, if there is one.
+    /// What its user has placed with its token, if that was placed.
     ///
     /// # Errors
     ///
     /// If the database does not answer.
-    pub fn with_token(connection: &mut Connection, token: &str) -> Result<Option<Self>, Error> {
-        let row = orders::table.select(COLUMNS).filter(orders::token.eq(token)).first(connection).optional()?;
+    pub fn placed_before(&self, connection: &mut Connection) -> Result<Option<Self>, Error> {
+        let same = orders::user.eq(&self.user).and(orders::token.eq(&self.token));
+        let row = orders::table.filter(same).select(COLUMNS).first(connection).optional()?;
         row.map(Self::from_row).transpose()
+    }
+
+    /// The latest orders of a user, the last one first.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not give them.
+    pub fn latest(user: &str, connection: &mut Connection) -> Result<Vec<Listed>, Error> {
+        let latest = orders::table.filter(orders::user.eq(user)).order(orders::id.desc()).limit(MOST_LISTED);
+        Ok(latest.select(LISTED_COLUMNS).load(connection)?)
     }
 
     /// The first of those, after an id, of which it isn't known what the kitchen makes of them.

@@ -41,11 +41,11 @@ fn round(app: &Arc<App>) -> Result<usize, Error> {
         let found = look(app, after).inspect_err(|_| app.underway.leave())?;
         let Some(last) = found.last() else { return Ok(left) };
         after = last.id.unwrap_or(i64::MAX);
-        let alone = found.into_iter().filter(|order| !app.underway.contains(&order.token));
+        let alone = found.into_iter().filter(|order| !app.underway.contains(order));
         let asked: Vec<_> = alone
             .map(|order| {
                 let app = app.clone();
-                spawn(move || ask_again(&app, &order.token))
+                spawn(move || ask_again(&app, &order))
             })
             .collect();
         let settled = asked.into_iter().map(|asked| asked.join().unwrap_or(false));
@@ -58,11 +58,11 @@ fn look(app: &App, after: i64) -> Result<Vec<Order>, Error> {
 }
 
 /// Whether the order is settled then.
-fn ask_again(app: &App, token: &str) -> bool {
-    let Some(care) = app.underway.enter(token) else { return true };
+fn ask_again(app: &App, order: &Order) -> bool {
+    let Some(care) = app.underway.enter(order) else { return true };
     // It may have been settled since it was seen.
-    let order = app.database.connection().and_then(|mut connection| Order::with_token(&mut connection, token));
-    match order {
+    let now = app.database.connection().and_then(|mut connection| order.placed_before(&mut connection));
+    match now {
         Ok(Some(order)) if !order.status.is_settled() => settle(app, order, care).0.status.is_settled(),
         Ok(_) => {
             care.settled();

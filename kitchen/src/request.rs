@@ -6,12 +6,14 @@ use std::time::Duration;
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, web};
 use tokio::time::timeout;
+use tracing::Span;
 use ureq::http::Uri;
 
 use crate::consumers::Consumers;
 use crate::database::Database;
 use crate::error::Error;
 use crate::http::Http;
+use crate::logs::request_span;
 use crate::settings::Settings;
 use crate::underway::Underway;
 
@@ -45,6 +47,7 @@ pub struct Request {
     app: web::Data<App>,
     user: String,
     params: Vec<(String, String)>,
+    span: Span,
 }
 
 impl Request {
@@ -60,7 +63,8 @@ impl Request {
             params.extend(parse(&read_form(http, payload).await?)?);
         }
         let user = user(http, &params)?;
-        Ok(Request { app, user, params })
+        let span = request_span(http, &user);
+        Ok(Request { app, user, params, span })
     }
 
     /// What the views share.
@@ -71,6 +75,11 @@ impl Request {
     /// Who sends it.
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// What its view logs is logged in this.
+    pub fn span(&self) -> &Span {
+        &self.span
     }
 
     /// A parameter, from the form or from the query. If there are many of that name, the last one counts.

@@ -5,8 +5,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Handler, HttpRequest, HttpResponse, HttpServer, Resource, Route, rt};
+use actix_web::{Handler, HttpRequest, HttpResponse, HttpServer, Resource, ResponseError as _, Route, rt};
 use mixio::as_async;
 use reqwest::Url;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,6 +17,7 @@ use crate::consumers::{self, Consumers};
 use crate::database::{self, Database};
 use crate::error::Error;
 use crate::http::Http;
+use crate::logs::in_span;
 use crate::request::{App, Request, skip_body};
 use crate::running::{Running, Ticket};
 use crate::settings::Settings;
@@ -29,12 +31,14 @@ pub fn urls(config: &mut ServiceConfig) {
     let orders = view(views::food_delivery);
     let kitchen = kitchen_view(views::kitchen);
     let page = view(views::connect);
+    let list = view(views::orders);
     config
         .service(resource("/", "GET, POST").route(web::get().to(orders.clone())).route(web::post().to(orders)))
         .service(
             resource("/kitchen/", "GET, POST").route(web::get().to(kitchen.clone())).route(web::post().to(kitchen)),
         )
         .service(resource("/connect/", "GET, HEAD").route(web::get().to(page.clone())).route(web::head().to(page)))
+        .service(resource("/orders/", "GET, HEAD").route(web::get().to(list.clone())).route(web::head().to(list)))
         .service(resource("/ws/", "GET").route(web::get().to(consumers::open)));
 }
 
@@ -75,15 +79,23 @@ pub fn kitchen_view(view: View) -> impl Handler<(HttpRequest, web::Payload), Out
 async fn run(view: View, request: Request, ticket: Option<Ticket>) -> Result<HttpResponse, Error> {
     let future = as_async(move || {
         let _ticket = ticket;
-        view(&request)
+        in_span(request.span(), || {
+            let answer = view(&request);
+            if let Err(Error::Database(reason)) = &answer {
+                tracing::error!(reason, "the database fails");
+            }
+            tracing::debug!(status = status(&answer).as_u16(), "answered");
+            answer
+        })
     });
     // As a task, since actix-web drops a handler whose client goes away. Synchronous code does not expect to end in the
     // middle: an order would be left between the kitchen and the database.
-    let answer = rt::spawn(future).await.unwrap_or(Err(Error::Panicked));
-    if let Err(Error::Database(reason)) = &answer {
-        log::error!("the database fails: {reason}");
-    }
-    answer
+    rt::spawn(future).await.unwrap_or(Err(Error::Panicked))
+}
+
+/// What the client will see of an answer first.
+fn status(answer: &Result<HttpResponse, Error>) -> StatusCode {
+    answer.as_ref().map_or_else(Error::status_code, HttpResponse::status)
 }
 
 /// Serves, and tells `opened` the address. That gives the future to stop at, after what has been begun.
@@ -138,18 +150,18 @@ pub fn serve<F: Future<Output = ()>>(
         opened(address).await;
 
         // The views first, while all that they need is there: our own kitchen too.
-        log::info!("stopping");
+        tracing::info!("stopping");
         let deadline = Instant::now() + settings.shutdown_timeout;
         let finished = timeout_at(deadline, running.stop()).await.is_ok();
         // No view runs that could still tell somebody something. What it has told goes out before the end.
         consumers.close();
         let stopped = handle.stop(finished);
         if !finished {
-            log::warn!("some orders are not finished in time");
+            tracing::warn!("some orders are not finished in time");
             stopped.await;
         } else if timeout_at(deadline, stopped).await.is_err() {
             // What is left of them ends with the program.
-            log::warn!("some connections are not finished in time");
+            tracing::warn!("some connections are not finished in time");
             return Ok(());
         }
         server.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())

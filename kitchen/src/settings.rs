@@ -31,16 +31,20 @@ pub enum Command {
     },
 }
 
+use crate::logs::Logs;
+
 /// The food delivery service: takes orders, has them cooked, and tells the customer when the food will come.
 ///
-///   /          takes an order: `details`, by GET query or POST form, and answers the kitchen's JSON
+///   /          takes an order: `details`, by GET query or POST form, and answers the kitchen's JSON;
+///              with a `token` of the client's it may be sent again, and is taken once
+///   /orders/   the latest orders of the user, as JSON
 ///   /connect/  a web page to place orders and see notifications
 ///   /ws/       the WebSocket of that page
 ///   /kitchen/  a kitchen: needs `order_id`, a number, and answers 201 with it and `mins`
 ///
 /// Users are told apart by the parameter or cookie `user`.
 #[derive(Clone, Debug, Parser)]
-#[command(version, verbatim_doc_comment, after_help = "KITCHEN_LOG=debug (or info, warn, error) says what to log.")]
+#[command(version, verbatim_doc_comment)]
 pub struct Settings {
     /// The address to listen at; port 0 is any free one
     #[arg(long, env = "KITCHEN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
@@ -81,6 +85,10 @@ pub struct Settings {
     /// When stopped, how long to go on with what has been begun; the rest is broken off
     #[arg(long, env = "KITCHEN_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
     pub shutdown_timeout: Duration,
+
+    /// What to log
+    #[command(flatten)]
+    pub logs: Logs,
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -6,40 +6,44 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mixio::wait;
 use tokio::sync::watch;
 
-/// The orders that are under way, by their tokens: each is taken care of by one view, or by the [recovery](crate::recovery).
+use crate::orders::Order;
+
+/// The orders that are under way, by their users and tokens: each is taken care of by one view, or by the [recovery](crate::recovery).
 ///
 /// All workers share it.
 pub struct Underway {
-    tokens: Mutex<HashSet<Box<str>>>,
+    orders: Mutex<HashSet<Key>>,
     /// Whether there may be orders that nobody takes care of.
     left: watch::Sender<bool>,
 }
 
+type Key = (Box<str>, Box<str>);
+
 /// Held by who takes care of an order. Dropped before the order is [settled](Care::settled), it leaves the order to the recovery.
 pub struct Care {
     underway: Arc<Underway>,
-    token: Box<str>,
+    order: Key,
     settled: bool,
 }
 
 impl Underway {
-    /// None is. Some may have been left by an earlier run.
-    #[expect(clippy::new_without_default, reason = "there is one, and it is made by name")]
-    pub fn new() -> Self {
-        Underway { tokens: Mutex::default(), left: watch::Sender::new(true) }
+    /// None is. Have some been left by an earlier run?
+    pub fn new(left: bool) -> Self {
+        Underway { orders: Mutex::default(), left: watch::Sender::new(left) }
     }
 
     /// Takes care of an order, unless somebody does already.
     ///
     /// This comes before the order is in the database: so whatever is found there, and isn't under way, was left.
-    pub fn enter(self: &Arc<Self>, token: &str) -> Option<Care> {
-        let entered = self.tokens().insert(token.into());
-        entered.then(|| Care { underway: self.clone(), token: token.into(), settled: false })
+    pub fn enter(self: &Arc<Self>, order: &Order) -> Option<Care> {
+        let order = key(order);
+        let entered = self.orders().insert(order.clone());
+        entered.then(|| Care { underway: self.clone(), order, settled: false })
     }
 
     /// Whether somebody takes care of it.
-    pub fn contains(&self, token: &str) -> bool {
-        self.tokens().contains(token)
+    pub fn contains(&self, order: &Order) -> bool {
+        self.orders().contains(&key(order))
     }
 
     /// Waits until some may have been left, and takes note of that.
@@ -55,9 +59,13 @@ impl Underway {
     }
 
     /// It is never locked for long: nothing waits while it is.
-    fn tokens(&self) -> MutexGuard<'_, HashSet<Box<str>>> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    fn orders(&self) -> MutexGuard<'_, HashSet<Key>> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn key(order: &Order) -> Key {
+    (order.user.as_str().into(), order.token.as_str().into())
 }
 
 impl Care {
@@ -69,7 +77,7 @@ impl Care {
 
 impl Drop for Care {
     fn drop(&mut self) {
-        self.underway.tokens().remove(&self.token);
+        self.underway.orders().remove(&self.order);
         if !self.settled {
             self.underway.leave();
         }
@@ -80,23 +88,26 @@ impl Drop for Care {
 mod tests {
     use super::*;
 
+    fn order(token: &str) -> Order {
+        Order::new("ann", "pizza", token)
+    }
+
     #[test]
     fn one_takes_care_at_a_time() {
-        let underway = Arc::new(Underway::new());
-        let care = underway.enter("a").unwrap();
-        assert!(underway.enter("a").is_none() && underway.enter("b").is_some());
+        let underway = Arc::new(Underway::new(false));
+        let care = underway.enter(&order("a")).unwrap();
+        assert!(underway.enter(&order("a")).is_none() && underway.enter(&order("b")).is_some());
         care.settled();
-        assert!(underway.enter("a").is_some());
+        assert!(underway.enter(&order("a")).is_some());
     }
 
     #[test]
     fn what_is_not_settled_is_left() {
-        let underway = Arc::new(Underway::new());
-        // Whatever an earlier run has left.
+        let underway = Arc::new(Underway::new(true));
         underway.wait_for_left();
-        underway.enter("a").unwrap().settled();
+        underway.enter(&order("a")).unwrap().settled();
         assert!(!*underway.left.borrow());
-        drop(underway.enter("a"));
+        drop(underway.enter(&order("a")));
         underway.wait_for_left();
         assert!(!*underway.left.borrow());
     }

@@ -19,7 +19,8 @@ const MAX_TOKEN: usize = 64;
 /// No food takes longer: a day.
 const MAX_MINS: i32 = 24 * 60;
 
-/// `/`: takes an order, and answers what the kitchen answers.
+/// `/`: takes an order, and answers what the kitchen answers. One with a `token` is taken once: who sends it again hears what has
+/// become of it.
 ///
 /// # Errors
 ///
@@ -27,38 +28,17 @@ const MAX_MINS: i32 = 24 * 60;
 pub fn food_delivery(request: &Request) -> Result<HttpResponse, Error> {
     let app = request.app();
     let mut order = prepare_order(request)?;
-    let care = app.underway.enter(&order.token).ok_or(Error::Underway)?;
-    if request.param("token").is_some()
-        && let Some(known) = Order::with_token(&mut app.database.connection()?, &order.token)?
-    {
-        return ordered_before(known, &order, care);
-    }
+    let Some(care) = app.underway.enter(&order) else { return repeated(app, &order, None) };
     // The connection is given back at once: others can use it while this order is with the kitchen.
-    order.save(&mut app.database.connection()?)?;
+    let saved = order.save(&mut app.database.connection()?);
+    match saved {
+        Err(Error::Repeated) => return repeated(app, &order, Some(care)),
+        saved => saved?,
+    }
+    request.span().record("order_id", order.id);
+    tracing::debug!("the order is placed");
     let (order, answer) = settle(app, order, care);
     answer.map(json_response).map_err(|failure| Error::Kitchen { order_id: order.id.unwrap_or_default(), failure })
-}
-
-/// Answers as the first time, or as far as it is known by now: who didn't get an answer may order once more.
-fn ordered_before(known: Order, again: &Order, care: Care) -> Result<HttpResponse, Error> {
-    if (&known.user, &known.details) != (&again.user, &again.details) {
-        care.settled();
-        return Err(Error::BadRequest("another order has this `token`"));
-    }
-    let order_id = known.id.unwrap_or_default();
-    let failure = match known.status {
-        Status::Accepted => {
-            care.settled();
-            return Ok(json_response(json!({ "order_id": order_id, "mins": known.mins })));
-        }
-        Status::Rejected => {
-            care.settled();
-            Failure::Refused
-        }
-        // It is left to the recovery, which asks again.
-        Status::Placed | Status::Unanswered => Failure::Silent,
-    };
-    Err(Error::Kitchen { order_id, failure })
 }
 
 /// The order in a request.
@@ -75,13 +55,46 @@ fn prepare_order(request: &Request) -> Result<Order, Error> {
         return Err(Error::TooLarge { what: "`details`", limit: MAX_DETAILS });
     }
     let token = match request.param("token") {
-        Some(given) if given.is_empty() || given.len() > MAX_TOKEN || !given.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            return Err(Error::BadRequest("`token` is to be up to 64 letters, digits and signs"));
+        Some(given) if given.is_empty() || given.len() > MAX_TOKEN || !given.bytes().all(|c| c.is_ascii_graphic()) => {
+            return Err(Error::BadRequest("a `token` is to be a short word"));
         }
-        Some(given) => given.to_owned(),
+        Some(given) => given.into(),
         None => format!("{:032x}", fastrand::u128(..)),
     };
-    Ok(Order::new(&token, request.user(), details))
+    Ok(Order::new(request.user(), details, &token))
+}
+
+/// What to answer to an order that was placed before. Somebody takes care of it; if that's us, it was left.
+fn repeated(app: &App, order: &Order, care: Option<Care>) -> Result<HttpResponse, Error> {
+    let known = order.placed_before(&mut app.database.connection()?)?.ok_or(Error::Underway)?;
+    if known.status.is_settled()
+        && let Some(care) = care
+    {
+        care.settled();
+    }
+    if known.details != order.details {
+        return Err(Error::BadRequest("this `token` is another order's"));
+    }
+    let order_id = known.id.unwrap_or_default();
+    let failed = |failure| Err(Error::Kitchen { order_id, failure });
+    match known.status {
+        Status::Accepted => Ok(json_response(json!({ "order_id": order_id, "mins": known.mins }))),
+        Status::Placed => {
+            Ok(HttpResponse::Accepted().json(json!({ "order_id": order_id, "status": Status::Placed.as_str() })))
+        }
+        Status::Rejected => failed(Failure::Refused),
+        Status::Unanswered => failed(Failure::Unclear),
+    }
+}
+
+/// `/orders/`: the latest orders of the user.
+///
+/// # Errors
+///
+/// If the database does not give them.
+pub fn orders(request: &Request) -> Result<HttpResponse, Error> {
+    let orders = Order::latest(request.user(), &mut request.app().database.connection()?)?;
+    Ok(json_response(json!({ "orders": orders })))
 }
 
 /// How long the food will take, if this is what a kitchen answers to this order.
@@ -126,10 +139,12 @@ pub(crate) fn settle(app: &App, mut order: Order, care: Care) -> (Order, Result<
 /// Whether an order could be saved.
 fn save(app: &App, order: &mut Order) -> bool {
     let saved = app.database.connection().and_then(|mut connection| order.save(&mut connection));
-    let (id, user, status) = (order.id.unwrap_or_default(), &order.user, order.status);
+    let (order_id, user, status) = (order.id, &order.user, order.status);
     match &saved {
-        Ok(()) => tracing::info!("order {id} of {user:?} is {status}"),
-        Err(error) => tracing::error!("order {id} of {user:?} is {status}, which cannot be saved: {error:?}"),
+        // Whose it is, its request tells.
+        Ok(()) => tracing::info!("the order is {status}"),
+        // Errors are logged where requests are not.
+        Err(error) => tracing::error!(order_id, user, ?error, "the order is {status}, which cannot be saved"),
     }
     saved.is_ok()
 }
@@ -159,6 +174,6 @@ pub fn connect(_: &Request) -> Result<HttpResponse, Error> {
 }
 
 fn json_response(value: Value) -> HttpResponse {
-    // An order may come by GET, but each is an order of its own.
+    // An order may come by GET, but each is an order of its own. And what has become of one may change at any time.
     HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(value)
 }

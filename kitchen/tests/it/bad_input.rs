@@ -47,8 +47,13 @@ fn what_is_not_there() {
 #[test]
 fn another_method() {
     let host = Host::new(&[]);
-    for (path, allowed) in [("/", "get, post"), ("/kitchen/", "get, post"), ("/connect/", "get, head"), ("/ws/", "get")]
-    {
+    for (path, allowed) in [
+        ("/", "get, post"),
+        ("/kitchen/", "get, post"),
+        ("/connect/", "get, head"),
+        ("/orders/", "get, head"),
+        ("/ws/", "get"),
+    ] {
         let head = format!("PUT {path} HTTP/1.1\r\nhost: kitchen\r\nconnection: close\r\n\r\n");
         let reply = receive_all(send(host.address, &head)).to_ascii_lowercase();
         assert!(reply.starts_with("http/1.1 405 ") && reply.contains("{\"error\":"), "{reply}");

@@ -1,2 +1,3 @@
 DROP INDEX orders_unsettled;
+DROP INDEX orders_by_user;
 ALTER TABLE orders DROP COLUMN token;

@@ -1,6 +1,8 @@
--- Who orders twice with the same token gets one order.
+-- Made up by the client, for each order one: so a client that doesn't know what has become of its order may send it again.
 ALTER TABLE orders ADD COLUMN token TEXT NOT NULL DEFAULT gen_random_uuid()::text;
 ALTER TABLE orders ALTER COLUMN token DROP DEFAULT;
-CREATE UNIQUE INDEX orders_token ON orders (token);
+CREATE UNIQUE INDEX orders_by_token ON orders ("user", token);
+-- For the latest orders of a user.
+CREATE INDEX orders_by_user ON orders ("user", id);
 -- Those of which it isn't known yet what the kitchen makes of them.
 CREATE INDEX orders_unsettled ON orders (id) WHERE status IN ('placed', 'unanswered');
