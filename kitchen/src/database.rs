@@ -1,70 +1,46 @@
-//! Synchronous Diesel on an asynchronous driver.
+//! The database: which one, the URL says.
 
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _, SqliteConnection};
-use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
+use diesel::migration::{MigrationSource, Result as MigrationResult};
+use diesel::{Connection as _, QueryResult};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
-use mixio::wait;
-use tokio::time::timeout;
+use mixio_diesel::pool::{Pool, PooledConnection};
+use mixio_diesel::{AnyBackend, AnyConnection};
 
 use crate::error::Error;
-use crate::orders::Status;
-use crate::schema::orders;
+use crate::orders::Order;
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Said to each connection. One writes at a time, and the others wait their turn. What is written stays written, even if
-/// the power fails: with less than `FULL`, the kitchen might cook an order that is then forgotten.
-const SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;";
+/// Said to each connection to SQLite. One writes at a time, and the others wait their turn. What is written stays written, even
+/// if the power fails: with less than `FULL`, the kitchen might cook an order that is then forgotten.
+const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;";
+
+/// Said to each connection to PostgreSQL.
+const POSTGRES_SETUP: &str = "SET statement_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s';";
+
+/// Two programs don't migrate at once: each asks PostgreSQL for this lock, which goes with the connection.
+const MIGRATION_LOCK: &str = "SELECT pg_advisory_lock(5012306)";
 
 /// How long to wait for a connection. Queries are short, so a longer queue means that the database is in trouble.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The asynchronous driver. SQLite knows only blocking calls, so this one makes them on other threads.
-type Driver = SyncConnectionWrapper<SqliteConnection>;
-
 /// A connection for ordinary, synchronous Diesel. It goes back to its pool when dropped.
-pub type Connection = AsyncConnectionWrapper<Object<Driver>, Wait>;
+pub type Connection = PooledConnection<AnyConnection>;
 
-/// How Diesel gets the driver's answers.
-pub struct Wait;
-
-impl BlockOn for Wait {
-    fn block_on<F: Future>(&self, future: F) -> F::Output {
-        wait(future)
-    }
-
-    fn get_runtime() -> Self {
-        Wait
-    }
-}
-
-/// A pool of connections for one worker: they call back to the thread on which they were opened.
+/// A pool of connections for one worker.
 pub struct Database {
-    pool: Pool<Driver>,
+    pool: Pool<AnyConnection>,
 }
 
 impl Database {
-    /// The database in this file. No connection is opened before one is needed.
-    pub fn new(path: &str, connections: usize) -> Self {
-        let mut config = ManagerConfig::default();
-        config.recycling_method = RecyclingMethod::Fast;
-        config.custom_setup = Box::new(|path| {
-            Box::pin(async move {
-                let mut driver = Driver::establish(path).await?;
-                driver.batch_execute(SETUP).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-                Ok(driver)
-            })
-        });
-        let manager = AsyncDieselConnectionManager::new_with_config(path, config);
-        let pool = Pool::builder(manager).max_size(connections).build();
-        Database { pool: pool.expect("a pool without timeouts of its own can be built") }
+    /// The database at a URL. No connection is opened before one is needed.
+    pub fn new(url: &str, connections: usize) -> Self {
+        let pool = Pool::builder(url).max_size(connections).timeout(PATIENCE).setup(set_up).build();
+        Database { pool: pool.expect("a pool of at least one can be built") }
     }
 
     /// A connection, when there is a free one.
@@ -73,46 +49,101 @@ impl Database {
     ///
     /// If none gets free soon, or none can be opened.
     pub fn connection(&self) -> Result<Connection, Error> {
-        match wait(timeout(PATIENCE, self.pool.get())) {
-            Ok(Ok(connection)) => Ok(connection.into()),
-            Ok(Err(error)) => Err(Error::Database(error.to_string())),
-            Err(_) => Err(Error::Database("no connection gets free".into())),
-        }
+        self.pool.get().map_err(|error| Error::Database(error.to_string()))
     }
 }
 
-/// Creates the database, or brings it up to date. This blocks, and is for the program's start.
+fn set_up(connection: &mut AnyConnection) -> QueryResult<()> {
+    connection.batch_execute(if connection.as_sqlite().is_some() { SQLITE_SETUP } else { POSTGRES_SETUP })
+}
+
+/// Brings the database up to date, or creates it. Gives whether an earlier run has left orders that aren't settled.
 ///
 /// # Errors
 ///
 /// With what to tell the user.
-pub fn prepare(path: &str) -> Result<(), String> {
-    let because = |reason: String| format!("cannot use the database {path:?}: {reason}");
-    let mut connection = SqliteConnection::establish(path).map_err(|error| because(error.to_string()))?;
-    connection
-        .batch_execute(&format!("{SETUP} PRAGMA journal_mode = WAL;"))
-        .map_err(|error| because(error.to_string()))?;
-    connection.run_pending_migrations(MIGRATIONS).map_err(|error| because(error.to_string()))?;
-    let placed = orders::table.filter(orders::status.eq(Status::Placed.as_str())).count();
-    match placed.get_result::<i64>(&mut connection).map_err(|error| because(error.to_string()))? {
-        0 => {}
-        left => {
-            tracing::warn!("orders left `placed` by an earlier run: {left}; the kitchen may have taken them or not")
-        }
+pub fn prepare(url: &str) -> Result<bool, String> {
+    apply(url)?;
+    let unsettled = Database::new(url, 1).connection().and_then(|mut connection| Order::unsettled(&mut connection, 0, 1));
+    unsettled.map(|unsettled| !unsettled.is_empty()).map_err(|error| because(&error))
+}
+
+/// `migrate`: brings the database up to date, or only checks whether it is. Gives what to tell the user.
+///
+/// # Errors
+///
+/// The same, if that didn't go well.
+pub fn migrate(url: &str, check: bool) -> Result<String, String> {
+    let names = if check { missing(url)? } else { apply(url)? };
+    let lines: Vec<_> = names.iter().map(|name| format!("{} {name}", if check { "missing" } else { "applied" })).collect();
+    match names.len() {
+        0 => Ok("the database is up to date".into()),
+        _ if !check => Ok(lines.join("\n")),
+        1 => Err(format!("1 migration is missing: `kitchen migrate` applies it\n{}", lines[0])),
+        many => Err(format!("{many} migrations are missing: `kitchen migrate` applies them\n{}", lines.join("\n"))),
     }
-    Ok(())
+}
+
+/// Applies what is missing.
+fn apply(url: &str) -> Result<Vec<String>, String> {
+    let mut connection = open(url)?;
+    let applied = match connection.as_sqlite() {
+        Some(sqlite) => sqlite.batch_execute(&format!("{SQLITE_SETUP} PRAGMA journal_mode = WAL;")),
+        None => connection.batch_execute(MIGRATION_LOCK),
+    }
+    .map_err(Into::into)
+    .and_then(|()| run_pending(&mut connection));
+    applied.map_err(|error| because(&error))
+}
+
+fn run_pending(connection: &mut AnyConnection) -> MigrationResult<Vec<String>> {
+    let source = source(connection);
+    let applied = connection.run_pending_migrations(source)?;
+    Ok(applied.iter().map(ToString::to_string).collect())
+}
+
+/// Which are missing. This changes nothing: a database that was never migrated stays without a table of migrations.
+fn missing(url: &str) -> Result<Vec<String>, String> {
+    let mut connection = open(url)?;
+    let source = source(&mut connection);
+    let names = |migrations: MigrationResult<Vec<Box<dyn diesel::migration::Migration<AnyBackend>>>>| {
+        migrations.map(|migrations| migrations.iter().map(|migration| migration.name().to_string()).collect())
+    };
+    // Asking for those that are applied would make the table in which they are noted.
+    connection
+        .begin_test_transaction()
+        .map_err(Into::into)
+        .and_then(|()| names(connection.pending_migrations(source)))
+        .map_err(|error| because(&error))
+}
+
+/// # Errors
+///
+/// With what to tell the user.
+fn open(url: &str) -> Result<AnyConnection, String> {
+    AnyConnection::establish_within(url, PATIENCE).map_err(|error| because(&error))
+}
+
+fn source(connection: &mut AnyConnection) -> impl MigrationSource<AnyBackend> {
+    if connection.as_sqlite().is_some() { SQLITE } else { POSTGRES }
+}
+
+/// On a line, without the URL: there may be a password in it.
+fn because(error: &dyn std::fmt::Display) -> String {
+    format!("cannot use the database: {}", error.to_string().replace('\n', " "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use diesel::RunQueryDsl as _;
     use diesel::dsl::sql;
     use diesel::sql_types::Integer;
 
     #[test]
     fn what_is_committed_is_on_the_disk() {
-        let mut connection = SqliteConnection::establish(":memory:").unwrap();
-        connection.batch_execute(SETUP).unwrap();
+        let mut connection = diesel::SqliteConnection::establish(":memory:").unwrap();
+        connection.batch_execute(SQLITE_SETUP).unwrap();
         let synchronous = diesel::select(sql::<Integer>("synchronous FROM pragma_synchronous"));
         assert_eq!(synchronous.get_result(&mut connection), Ok(2));
     }

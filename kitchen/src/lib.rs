@@ -1,9 +1,9 @@
 //! The food delivery service: the reference application of `mixio`.
 //!
-//! [`views`] is what an application's author writes: plain functions, on plain Diesel and a plain HTTP client. The rest
-//! puts non-blocking I/O under them. [`database`] and [`http`] turn asynchronous drivers into synchronous ones by
-//! `mixio::wait`, and [`server`] turns each view into a future by `mixio::as_async`. So one thread serves many orders at
-//! once, although each view just waits for what it needs.
+//! [`views`] is what an application's author writes: plain functions, on plain Diesel and a plain HTTP client. What is under
+//! them is said by settings: [`mixio::Io`] whether they run on an event loop or on threads, and the database's URL which one that
+//! is. [`server`] puts them on actix-web, [`database`] and [`http`] open what they use. So one thread serves many orders at once,
+//! although each view just waits for what it needs.
 #![forbid(unsafe_code)]
 
 pub mod consumers;
@@ -12,11 +12,12 @@ pub mod error;
 pub mod http;
 pub mod logs;
 pub mod orders;
+pub mod recovery;
 pub mod request;
-pub mod running;
 pub mod schema;
 pub mod server;
 pub mod settings;
+pub mod underway;
 pub mod views;
 
 pub use settings::Settings;

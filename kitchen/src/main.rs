@@ -7,12 +7,21 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use kitchen::server::{serve, stop_signal, urls};
-use kitchen::{Settings, logs};
+use kitchen::settings::{Arguments, Command};
+use kitchen::{database, logs};
+use mixio::Io;
 
 fn main() -> ExitCode {
-    let settings = Settings::parse();
+    let Arguments { command, settings } = Arguments::parse();
     logs::init(&settings.logs);
-    match serve(settings, urls, opened) {
+    let done = Io::from_env().map_err(|error| format!("MIXIO: {error}")).and_then(|io| {
+        io.set();
+        match command {
+            None => serve(settings, urls, opened),
+            Some(Command::Migrate { check }) => mixio_tokio::run(|| database::migrate(&settings.database, check)).and_then(print),
+        }
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody can be told, there is still the exit code.
@@ -20,6 +29,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn print(text: String) -> Result<(), String> {
+    writeln!(io::stdout(), "{text}").map_err(|error| format!("cannot print: {error}"))
 }
 
 fn opened(address: SocketAddr) -> impl Future<Output = ()> {

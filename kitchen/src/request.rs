@@ -1,10 +1,13 @@
 //! What a view gets: a request, read to its end, and what the application has.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
-use actix_web::{HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, web};
 use tokio::time::timeout;
 use tracing::Span;
 use ureq::http::Uri;
@@ -51,12 +54,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads a request.
-    ///
-    /// # Errors
-    ///
-    /// If it is too long or too slow, or there is something wrong with it.
-    pub async fn read(http: &HttpRequest, payload: web::Payload) -> Result<Self, Error> {
+    async fn read(http: HttpRequest, payload: web::Payload) -> Result<Self, Error> {
+        let http = &http;
         let app = http.app_data::<web::Data<App>>().expect("the server has set it").clone();
         let mut params = parse(http.query_string().as_bytes())?;
         if http.method() == Method::POST {
@@ -85,6 +84,17 @@ impl Request {
     /// A parameter, from the form or from the query. If there are many of that name, the last one counts.
     pub fn param(&self, name: &str) -> Option<&str> {
         find(&self.params, name)
+    }
+}
+
+/// Reads it, to its end. That is an error if it is too long or too slow, or there is something wrong with it.
+impl FromRequest for Request {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(http: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = web::Payload::from_request(http, payload).into_inner().expect("a payload can always be had");
+        Box::pin(Self::read(http.clone(), payload))
     }
 }
 

@@ -7,31 +7,32 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Handler, HttpRequest, HttpResponse, HttpServer, Resource, ResponseError as _, Route, rt};
-use mixio::as_async;
-use reqwest::Url;
+use actix_web::{Handler, HttpResponse, HttpServer, Resource, ResponseError as _, Route, rt};
+use mixio_actix::{Failure, SendResponse, Views, handler};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
+use ureq::http::Uri;
 
 use crate::consumers::{self, Consumers};
 use crate::database::{self, Database};
 use crate::error::Error;
 use crate::http::Http;
 use crate::logs::in_span;
+use crate::recovery::recover;
 use crate::request::{App, Request, skip_body};
-use crate::running::{Running, Ticket};
 use crate::settings::Settings;
+use crate::underway::Underway;
 use crate::views;
 
 /// A view: a plain function.
 pub type View = fn(&Request) -> Result<HttpResponse, Error>;
 
 /// Which view is where.
-pub fn urls(config: &mut ServiceConfig) {
-    let orders = view(views::food_delivery);
+pub fn urls(config: &mut ServiceConfig, all: &Views) {
+    let orders = view(all, views::food_delivery);
     let kitchen = kitchen_view(views::kitchen);
-    let page = view(views::connect);
-    let list = view(views::orders);
+    let page = view(all, views::connect);
+    let list = view(all, views::orders);
     config
         .service(resource("/", "GET, POST").route(web::get().to(orders.clone())).route(web::post().to(orders)))
         .service(
@@ -58,39 +59,39 @@ fn refuse(error: impl Fn() -> Error + Clone + 'static) -> Route {
     })
 }
 
-/// Makes a handler of a view.
-pub fn view(view: View) -> impl Handler<(HttpRequest, web::Payload), Output = Result<HttpResponse, Error>> {
-    move |http: HttpRequest, payload: web::Payload| async move {
-        let request = Request::read(&http, payload).await?;
-        let ticket = request.app().running.enter().ok_or(Error::Stopping)?;
-        run(view, request, Some(ticket)).await
-    }
+/// What a handler calls.
+type Call = Result<SendResponse, Error>;
+
+/// Makes a handler of a view: on the event loop, or on a thread, as the setting says. Either way it goes on if its client goes away,
+/// which synchronous code does not expect, and the server does not stop before it has ended.
+pub fn view(views: &Views, view: View) -> impl Handler<(Request,), Output = Result<Call, actix_web::Error>> {
+    views.by_setting(move |request: Request| run(view, &request))
 }
 
-/// As [`view`], for one that views call: it is there for as long as they run.
-pub fn kitchen_view(view: View) -> impl Handler<(HttpRequest, web::Payload), Output = Result<HttpResponse, Error>> {
-    move |http: HttpRequest, payload: web::Payload| async move {
-        let request = Request::read(&http, payload).await?;
-        run(view, request, None).await
-    }
+/// As [`view`], for one that views call: it is there for as long as they run. And always on the event loop, since those that call it
+/// may have taken all threads.
+pub fn kitchen_view(view: View) -> impl Handler<(Request,), Output = Result<Call, actix_web::Error>> {
+    handler(move |request: Request| run(view, &request)).on_failure(failed)
 }
 
-/// Runs a view, on a stack of its own.
-async fn run(view: View, request: Request, ticket: Option<Ticket>) -> Result<HttpResponse, Error> {
-    let future = as_async(move || {
-        let _ticket = ticket;
-        in_span(request.span(), || {
-            let answer = view(&request);
-            if let Err(Error::Database(reason)) = &answer {
-                tracing::error!(reason, "the database fails");
-            }
-            tracing::debug!(status = status(&answer).as_u16(), "answered");
-            answer
-        })
-    });
-    // As a task, since actix-web drops a handler whose client goes away. Synchronous code does not expect to end in the
-    // middle: an order would be left between the kitchen and the database.
-    rt::spawn(future).await.unwrap_or(Err(Error::Panicked))
+fn run(view: View, request: &Request) -> Call {
+    in_span(request.span(), || {
+        let answer = view(request);
+        if let Err(Error::Database(reason)) = &answer {
+            tracing::error!(reason, "the database fails");
+        }
+        tracing::debug!(status = status(&answer).as_u16(), "answered");
+        answer.map(SendResponse::new)
+    })
+}
+
+/// What the client is told where a view gives no answer.
+fn failed(failure: Failure) -> HttpResponse {
+    match failure {
+        Failure::Stopping => Error::Stopping,
+        _ => Error::Panicked,
+    }
+    .error_response()
 }
 
 /// What the client will see of an answer first.
@@ -105,10 +106,10 @@ fn status(answer: &Result<HttpResponse, Error>) -> StatusCode {
 /// With what to tell the user, if it can't be started.
 pub fn serve<F: Future<Output = ()>>(
     settings: Settings,
-    urls: fn(&mut ServiceConfig),
+    urls: fn(&mut ServiceConfig, &Views),
     opened: impl FnOnce(SocketAddr) -> F,
 ) -> Result<(), String> {
-    database::prepare(&settings.database)?;
+    let are_left = mixio_tokio::run(|| database::prepare(&settings.database))?;
     let because = |error: io::Error| format!("cannot listen at {}: {error}", settings.listen);
     let listener = TcpListener::bind(settings.listen).map_err(because)?;
     let address = listener.local_addr().map_err(because)?;
@@ -116,28 +117,33 @@ pub fn serve<F: Future<Output = ()>>(
 
     let settings = Arc::new(settings);
     let consumers = Arc::new(Consumers::default());
-    let running = Arc::new(Running::new());
+    let underway = Arc::new(Underway::new(are_left));
+    let views = Views::new().on_failure(failed);
 
+    let app = {
+        let (settings, consumers) = (settings.clone(), consumers.clone());
+        move || App {
+            database: Database::new(&settings.database, settings.connections),
+            http: Http::new(settings.kitchen_timeout),
+            settings: settings.clone(),
+            kitchen_service: kitchen_service.clone(),
+            consumers: consumers.clone(),
+            underway: underway.clone(),
+        }
+    };
     let factory = {
-        let (settings, consumers, running) = (settings.clone(), consumers.clone(), running.clone());
+        let (app, views) = (app.clone(), views.clone());
         move || {
-            let app = App {
-                database: Database::new(&settings.database, settings.connections),
-                http: Http::new(settings.kitchen_timeout),
-                settings: settings.clone(),
-                kitchen_service: kitchen_service.clone(),
-                consumers: consumers.clone(),
-                running: running.clone(),
-            };
             actix_web::App::new()
-                .app_data(web::Data::new(app))
-                .configure(urls)
+                .app_data(web::Data::new(app()))
+                .configure(|config| urls(config, &views))
                 .default_service(refuse(|| Error::NotFound))
         }
     };
     rt::System::new().block_on(async {
         let server = HttpServer::new(factory)
             .workers(settings.workers)
+            .worker_max_blocking_threads(settings.threads)
             .tcp_nodelay(true)
             .disable_signals()
             // In whole seconds. The deadline below is the exact one.
@@ -147,12 +153,15 @@ pub fn serve<F: Future<Output = ()>>(
             .run();
         let handle = server.handle();
         let server = rt::spawn(server);
+        let app = Arc::new(app());
+        // It ends with the program, in the middle of whatever it does: the next one goes on from there.
+        mixio_tokio::thread::spawn(move || recover(&app));
         opened(address).await;
 
         // The views first, while all that they need is there: our own kitchen too.
         tracing::info!("stopping");
         let deadline = Instant::now() + settings.shutdown_timeout;
-        let finished = timeout_at(deadline, running.stop()).await.is_ok();
+        let finished = timeout_at(deadline, views.stop()).await.is_ok();
         // No view runs that could still tell somebody something. What it has told goes out before the end.
         consumers.close();
         let stopped = handle.stop(finished);
@@ -169,14 +178,14 @@ pub fn serve<F: Future<Output = ()>>(
 }
 
 /// Our kitchen's address, as seen from here.
-fn own_kitchen(mut address: SocketAddr) -> Url {
+fn own_kitchen(mut address: SocketAddr) -> Uri {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         });
     }
-    Url::parse(&format!("http://{address}/kitchen/")).expect("an address makes a URL")
+    format!("http://{address}/kitchen/").parse().expect("an address makes a URL")
 }
 
 /// Ready when the program is to stop: by Ctrl-C, or SIGTERM. A second one ends it at once.
