@@ -14,6 +14,7 @@ use crate::consumers::Consumers;
 use crate::database::Database;
 use crate::error::Error;
 use crate::http::Http;
+use crate::inspection;
 use crate::logs::{in_span, request_span};
 use crate::running::Running;
 use crate::settings::Settings;
@@ -49,6 +50,7 @@ pub struct Request {
     user: String,
     params: Vec<(String, String)>,
     span: Span,
+    name: Option<String>,
 }
 
 impl Request {
@@ -64,8 +66,8 @@ impl Request {
             params.extend(parse(&read_form(http, payload).await?)?);
         }
         let user = user(http, &params)?;
-        let span = request_span(http, &user);
-        Ok(Request { app, user, params, span })
+        let (span, name) = (request_span(http, &user), inspection::name(http, &user));
+        Ok(Request { app, user, params, span, name })
     }
 
     /// What the views share.
@@ -81,6 +83,11 @@ impl Request {
     /// What its view logs is logged in this.
     pub fn span(&self) -> &Span {
         &self.span
+    }
+
+    /// What its view is called at `/inspect/`.
+    pub(crate) fn take_name(&mut self) -> Option<String> {
+        self.name.take()
     }
 
     /// Has something done besides the view, which does not wait for it. The server does when it is being stopped.

@@ -41,6 +41,16 @@ impl Running {
         Ticket { state: self.state.clone() }
     }
 
+    /// How many views run.
+    pub fn count(&self) -> usize {
+        self.state.borrow().views
+    }
+
+    /// Whether the server is being stopped.
+    pub fn is_stopping(&self) -> bool {
+        self.state.borrow().stopping
+    }
+
     /// From here on, lets none in. The future is ready when all that run have ended.
     pub async fn stop(&self) {
         self.state.send_modify(|state| state.stopping = true);

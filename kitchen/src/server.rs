@@ -16,7 +16,9 @@ use tokio::time::{Instant, timeout_at};
 use crate::consumers::{self, Consumers};
 use crate::database::{self, Database};
 use crate::error::Error;
+use crate::health;
 use crate::http::Http;
+use crate::inspection;
 use crate::logs::in_span;
 use crate::request::{App, Request, skip_body};
 use crate::running::{Running, Ticket};
@@ -32,6 +34,8 @@ pub fn urls(config: &mut ServiceConfig) {
     let kitchen = kitchen_view(views::kitchen);
     let page = view(views::connect);
     let list = view(views::orders);
+    // While the server is being stopped, it says so.
+    let health = health::limited(kitchen_view(health::healthz));
     config
         .service(resource("/", "GET, POST").route(web::get().to(orders.clone())).route(web::post().to(orders)))
         .service(
@@ -39,6 +43,8 @@ pub fn urls(config: &mut ServiceConfig) {
         )
         .service(resource("/connect/", "GET, HEAD").route(web::get().to(page.clone())).route(web::head().to(page)))
         .service(resource("/orders/", "GET, HEAD").route(web::get().to(list.clone())).route(web::head().to(list)))
+        .service(resource("/healthz", "GET, HEAD").route(web::get().to(health.clone())).route(web::head().to(health)))
+        .service(resource("/inspect/", "GET").route(web::get().to(inspection::page)))
         .service(resource("/ws/", "GET").route(web::get().to(consumers::open)));
 }
 
@@ -76,8 +82,9 @@ pub fn kitchen_view(view: View) -> impl Handler<(HttpRequest, web::Payload), Out
 }
 
 /// Runs a view, on a stack of its own.
-async fn run(view: View, request: Request, ticket: Option<Ticket>) -> Result<HttpResponse, Error> {
-    let future = as_async(move || {
+async fn run(view: View, mut request: Request, ticket: Option<Ticket>) -> Result<HttpResponse, Error> {
+    let name = request.take_name();
+    let mut future = as_async(move || {
         let _ticket = ticket;
         in_span(request.span(), || {
             let answer = view(&request);
@@ -88,6 +95,9 @@ async fn run(view: View, request: Request, ticket: Option<Ticket>) -> Result<Htt
             answer
         })
     });
+    if let Some(name) = name {
+        future = future.named(name);
+    }
     // As a task, since actix-web drops a handler whose client goes away. Synchronous code does not expect to end in the
     // middle: an order would be left between the kitchen and the database.
     rt::spawn(future).await.unwrap_or(Err(Error::Panicked))
@@ -108,6 +118,9 @@ pub fn serve<F: Future<Output = ()>>(
     urls: fn(&mut ServiceConfig),
     opened: impl FnOnce(SocketAddr) -> F,
 ) -> Result<(), String> {
+    if settings.inspect {
+        mixio::inspect::enable();
+    }
     database::prepare(&settings.database)?;
     let because = |error: io::Error| format!("cannot listen at {}: {error}", settings.listen);
     let listener = TcpListener::bind(settings.listen).map_err(because)?;

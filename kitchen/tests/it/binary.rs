@@ -1,27 +1,27 @@
 //! The program itself.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::client::{PATIENCE, begin_post, get, post, receive};
 use super::host::{rows, wait_for_status};
 
-fn kitchen() -> Command {
+pub(crate) fn kitchen() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kitchen"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// A program that is running. It does not outlive its test.
-struct Program(Child);
+pub(crate) struct Program(Child, Option<JoinHandle<String>>);
 
 impl Program {
     /// Starts it, and gives the address that it prints.
-    fn start(command: &mut Command) -> (Self, SocketAddr) {
-        let mut program = Program(command.args(["--listen", "127.0.0.1:0"]).spawn().unwrap());
+    pub(crate) fn start(command: &mut Command) -> (Self, SocketAddr) {
+        let mut program = Program(command.args(["--listen", "127.0.0.1:0"]).spawn().unwrap(), None);
         let mut lines = BufReader::new(program.0.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
         let first = lines.next().expect("it starts");
         let address = first.split_once("http://").unwrap().1.split('/').next().unwrap().parse().unwrap();
@@ -30,13 +30,21 @@ impl Program {
         (program, address)
     }
 
-    fn signal(&self, name: &str) {
+    /// As [`start`](Self::start), for a program that logs more than fits in a pipe.
+    pub(crate) fn start_reading(command: &mut Command) -> (Self, SocketAddr) {
+        let (mut program, address) = Program::start(command);
+        let errors = program.0.stderr.take().unwrap();
+        program.1 = Some(thread::spawn(move || io::read_to_string(errors).unwrap()));
+        (program, address)
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
     #[track_caller]
-    fn assert_ends_well(mut self) -> String {
+    pub(crate) fn assert_ends_well(mut self) -> String {
         let start = Instant::now();
         let status = loop {
             match self.0.try_wait().unwrap() {
@@ -45,8 +53,10 @@ impl Program {
             }
             thread::sleep(Duration::from_millis(10));
         };
-        let mut log = String::new();
-        self.0.stderr.as_mut().unwrap().read_to_string(&mut log).unwrap();
+        let log = match self.1.take() {
+            Some(reader) => reader.join().unwrap(),
+            None => io::read_to_string(self.0.stderr.as_mut().unwrap()).unwrap(),
+        };
         assert_eq!(status.code(), Some(0), "{log}");
         log
     }
@@ -133,7 +143,7 @@ fn it_serves_although_it_cannot_say_so() {
     let address = TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
     let mut command = kitchen();
     command.current_dir(&directory).env_remove("DATABASE_URL").args(["--listen", &address.to_string()]);
-    let mut program = Program(command.stdout(full()).spawn().unwrap());
+    let mut program = Program(command.stdout(full()).spawn().unwrap(), None);
     let start = Instant::now();
     while std::net::TcpStream::connect(address).is_err() {
         assert!(start.elapsed() < PATIENCE && program.0.try_wait().unwrap().is_none());

@@ -1,0 +1,66 @@
+//! `/healthz`: whether orders can be taken here.
+
+use std::future::Future;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{Handler, HttpRequest, HttpResponse, web};
+use diesel::RunQueryDsl as _;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::error::Error;
+use crate::request::Request;
+
+/// Who asks has little patience, and a database that takes longer is of no use.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// The view: asks the database for as little as can be.
+///
+/// # Errors
+///
+/// None: what is wrong is what it answers.
+pub fn healthz(request: &Request) -> Result<HttpResponse, Error> {
+    let app = request.app();
+    if app.running.is_stopping() {
+        return Ok(failing(&Error::Stopping.to_string()));
+    }
+    let answers = app.database.connection().and_then(|mut connection| {
+        diesel::sql_query("SELECT 1").execute(&mut connection)?;
+        Ok(())
+    });
+    Ok(match answers {
+        Ok(()) => answer(
+            StatusCode::OK,
+            json!({ "status": "ok", "views": app.running.count(), "sockets": app.consumers.count() }),
+        ),
+        Err(error) => {
+            // The reason is for the log.
+            tracing::error!(?error, "the database fails");
+            failing(&error.to_string())
+        }
+    })
+}
+
+/// Answers for the view if that takes too long. It is left to itself then, and ends when the database gives it up.
+pub fn limited<H>(view: H) -> impl Handler<(HttpRequest, web::Payload), Output = Result<HttpResponse, Error>>
+where
+    H: Handler<(HttpRequest, web::Payload), Output = Result<HttpResponse, Error>>,
+{
+    move |http: HttpRequest, payload: web::Payload| {
+        let answer = view.call((http, payload));
+        or_failing(answer)
+    }
+}
+
+async fn or_failing(answer: impl Future<Output = Result<HttpResponse, Error>>) -> Result<HttpResponse, Error> {
+    timeout(LIMIT, answer).await.unwrap_or_else(|_| Ok(failing("the database does not answer in time")))
+}
+
+fn failing(reason: &str) -> HttpResponse {
+    answer(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "failing", "error": reason }))
+}
+
+fn answer(status: StatusCode, body: serde_json::Value) -> HttpResponse {
+    HttpResponse::build(status).insert_header(("cache-control", "no-store")).json(body)
+}
