@@ -55,6 +55,11 @@ impl Consumers {
         Some(Consumer { consumers: self, user, sockets })
     }
 
+    /// How many sockets are open.
+    pub fn count(&self) -> usize {
+        self.registry().sockets.values().map(Vec::len).sum()
+    }
+
     /// Closes all sockets, and lets none be opened.
     pub fn close(&self) {
         let mut registry = self.registry();

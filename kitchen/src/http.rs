@@ -105,6 +105,7 @@ impl fmt::Display for Failure {
             Failure::Unreachable => f.write_str("the kitchen cannot be reached"),
             Failure::BrokeOff => f.write_str("the kitchen broke off its answer; it may have taken the order"),
             Failure::Unexpected(201) => f.write_str("the kitchen's answer cannot be understood"),
+            Failure::Unexpected(status @ 400..=499) => write!(f, "the kitchen will not cook it (status {status})"),
             Failure::Unexpected(status) => write!(f, "the kitchen answered with status {status}"),
             Failure::Refused => f.write_str("the kitchen has not taken this order"),
             Failure::Unclear => f.write_str("the kitchen gave no clear answer; it is asked again"),

@@ -9,7 +9,9 @@
 pub mod consumers;
 pub mod database;
 pub mod error;
+pub mod health;
 pub mod http;
+pub mod inspection;
 pub mod logs;
 pub mod orders;
 pub mod recovery;

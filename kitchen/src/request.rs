@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, web};
+use mixio_actix::Views;
 use tokio::time::timeout;
 use tracing::Span;
 use ureq::http::Uri;
@@ -41,6 +42,8 @@ pub struct App {
     pub http: Http,
     /// Who is connected; all workers share this.
     pub consumers: Arc<Consumers>,
+    /// Which views are running; all workers share this too.
+    pub views: Views,
     /// Which orders somebody takes care of; all workers share this too.
     pub underway: Arc<Underway>,
 }

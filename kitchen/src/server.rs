@@ -1,5 +1,6 @@
 //! The server: puts the views on actix-web.
 
+use std::any::type_name;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, HttpResponse, HttpServer, Resource, ResponseError as _, Route, rt};
-use mixio_actix::{Failure, SendResponse, Views, handler};
+use mixio_actix::{Failure, SendResponse, Views, by_setting, handler};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 use ureq::http::Uri;
@@ -16,7 +17,9 @@ use ureq::http::Uri;
 use crate::consumers::{self, Consumers};
 use crate::database::{self, Database};
 use crate::error::Error;
+use crate::health;
 use crate::http::Http;
+use crate::inspection;
 use crate::logs::in_span;
 use crate::recovery::recover;
 use crate::request::{App, Request, skip_body};
@@ -25,7 +28,9 @@ use crate::underway::Underway;
 use crate::views;
 
 /// A view: a plain function.
-pub type View = fn(&Request) -> Result<HttpResponse, Error>;
+pub trait View: Fn(&Request) -> Result<HttpResponse, Error> + Clone + Send + 'static {}
+
+impl<V: Fn(&Request) -> Result<HttpResponse, Error> + Clone + Send + 'static> View for V {}
 
 /// Which view is where.
 pub fn urls(config: &mut ServiceConfig, all: &Views) {
@@ -33,6 +38,8 @@ pub fn urls(config: &mut ServiceConfig, all: &Views) {
     let kitchen = kitchen_view(views::kitchen);
     let page = view(all, views::connect);
     let list = view(all, views::orders);
+    // While the server is being stopped, it says so.
+    let health = health::limited(by_setting(call(health::healthz)).on_failure(failed));
     config
         .service(resource("/", "GET, POST").route(web::get().to(orders.clone())).route(web::post().to(orders)))
         .service(
@@ -40,6 +47,8 @@ pub fn urls(config: &mut ServiceConfig, all: &Views) {
         )
         .service(resource("/connect/", "GET, HEAD").route(web::get().to(page.clone())).route(web::head().to(page)))
         .service(resource("/orders/", "GET, HEAD").route(web::get().to(list.clone())).route(web::head().to(list)))
+        .service(resource("/healthz", "GET, HEAD").route(web::get().to(health.clone())).route(web::head().to(health)))
+        .service(resource("/inspect/", "GET").route(web::get().to(inspection::page)))
         .service(resource("/ws/", "GET").route(web::get().to(consumers::open)));
 }
 
@@ -59,30 +68,33 @@ fn refuse(error: impl Fn() -> Error + Clone + 'static) -> Route {
     })
 }
 
-/// What a handler calls.
-type Call = Result<SendResponse, Error>;
+/// What a view answers, in a form that may leave its thread.
+pub type Answer = Result<SendResponse, Error>;
 
 /// Makes a handler of a view: on the event loop, or on a thread, as the setting says. Either way it goes on if its client goes away,
 /// which synchronous code does not expect, and the server does not stop before it has ended.
-pub fn view(views: &Views, view: View) -> impl Handler<(Request,), Output = Result<Call, actix_web::Error>> {
-    views.by_setting(move |request: Request| run(view, &request))
+pub fn view<V: View>(all: &Views, view: V) -> impl Handler<(Request,), Output = Result<Answer, actix_web::Error>> {
+    all.by_setting(call(view)).named(type_name::<V>())
 }
 
 /// As [`view`], for one that views call: it is there for as long as they run. And always on the event loop, since those that call it
 /// may have taken all threads.
-pub fn kitchen_view(view: View) -> impl Handler<(Request,), Output = Result<Call, actix_web::Error>> {
-    handler(move |request: Request| run(view, &request)).on_failure(failed)
+pub fn kitchen_view<V: View>(view: V) -> impl Handler<(Request,), Output = Result<Answer, actix_web::Error>> {
+    handler(call(view)).named(type_name::<V>()).on_failure(failed)
 }
 
-fn run(view: View, request: &Request) -> Call {
-    in_span(request.span(), || {
-        let answer = view(request);
-        if let Err(Error::Database(reason)) = &answer {
-            tracing::error!(reason, "the database fails");
-        }
-        tracing::debug!(status = status(&answer).as_u16(), "answered");
-        answer.map(SendResponse::new)
-    })
+/// Calls a view, and logs what comes of it.
+fn call<V: View>(view: V) -> impl Fn(Request) -> Answer + Clone + Send {
+    move |request| {
+        in_span(request.span(), || {
+            let answer = view(&request);
+            if let Err(Error::Database(reason)) = &answer {
+                tracing::error!(reason, "the database fails");
+            }
+            tracing::debug!(status = status(&answer).as_u16(), "answered");
+            answer.map(SendResponse::new)
+        })
+    }
 }
 
 /// What the client is told where a view gives no answer.
@@ -109,6 +121,9 @@ pub fn serve<F: Future<Output = ()>>(
     urls: fn(&mut ServiceConfig, &Views),
     opened: impl FnOnce(SocketAddr) -> F,
 ) -> Result<(), String> {
+    if settings.inspect {
+        mixio::inspect::enable();
+    }
     let are_left = mixio_tokio::run(|| database::prepare(&settings.database))?;
     let because = |error: io::Error| format!("cannot listen at {}: {error}", settings.listen);
     let listener = TcpListener::bind(settings.listen).map_err(because)?;
@@ -121,13 +136,14 @@ pub fn serve<F: Future<Output = ()>>(
     let views = Views::new().on_failure(failed);
 
     let app = {
-        let (settings, consumers) = (settings.clone(), consumers.clone());
+        let (settings, consumers, views) = (settings.clone(), consumers.clone(), views.clone());
         move || App {
             database: Database::new(&settings.database, settings.connections),
             http: Http::new(settings.kitchen_timeout),
             settings: settings.clone(),
             kitchen_service: kitchen_service.clone(),
             consumers: consumers.clone(),
+            views: views.clone(),
             underway: underway.clone(),
         }
     };

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 use ureq::http::Uri;
 
@@ -40,6 +41,8 @@ use crate::logs::Logs;
 ///   /orders/   the latest orders of the user, as JSON
 ///   /connect/  a web page to place orders and see notifications
 ///   /ws/       the WebSocket of that page
+///   /healthz   200 if orders can be taken, 503 and the reason if not
+///   /inspect/  which views wait, where and for how long; needs --inspect
 ///   /kitchen/  a kitchen: needs `order_id`, a number, and answers 201 with it and `mins`
 ///
 /// Users are told apart by the parameter or cookie `user`.
@@ -85,6 +88,10 @@ pub struct Settings {
     /// When stopped, how long to go on with what has been begun; the rest is broken off
     #[arg(long, env = "KITCHEN_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
     pub shutdown_timeout: Duration,
+
+    /// Lists the views that wait at /inspect/, for who calls from this machine; this costs some time at each wait
+    #[arg(long, env = "KITCHEN_INSPECT", value_parser = FalseyValueParser::new())]
+    pub inspect: bool,
 
     /// What to log
     #[command(flatten)]

@@ -52,6 +52,8 @@ fn another_method() {
         ("/kitchen/", "get, post"),
         ("/connect/", "get, head"),
         ("/orders/", "get, head"),
+        ("/healthz", "get, head"),
+        ("/inspect/", "get"),
         ("/ws/", "get"),
     ] {
         let head = format!("PUT {path} HTTP/1.1\r\nhost: kitchen\r\nconnection: close\r\n\r\n");

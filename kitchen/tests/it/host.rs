@@ -80,6 +80,11 @@ impl Host {
         connection
     }
 
+    /// Takes the database's folder away.
+    pub(crate) fn lose_database(&self) {
+        std::fs::remove_dir_all(self.directory.path()).unwrap();
+    }
+
     /// Waits until the only row has this status.
     pub(crate) fn wait_for_status(&self, status: &str) -> Row {
         wait_for_status(&database(&self.directory), status)

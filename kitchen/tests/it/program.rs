@@ -1,9 +1,9 @@
 //! The program, as a process.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::client::PATIENCE;
@@ -15,12 +15,12 @@ pub(crate) fn kitchen() -> Command {
 }
 
 /// A program that is running. It does not outlive its test.
-pub(crate) struct Program(Child);
+pub(crate) struct Program(Child, Option<JoinHandle<String>>);
 
 impl Program {
     /// Starts it, and gives the address that it prints.
     pub(crate) fn start(command: &mut Command) -> (Self, SocketAddr) {
-        let mut program = Program(command.args(["--listen", "127.0.0.1:0"]).spawn().unwrap());
+        let mut program = Program(command.args(["--listen", "127.0.0.1:0"]).spawn().unwrap(), None);
         let mut lines = BufReader::new(program.0.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
         let first = lines.next().expect("it starts");
         let address = first.split_once("http://").unwrap().1.split('/').next().unwrap().parse().unwrap();
@@ -29,9 +29,17 @@ impl Program {
         (program, address)
     }
 
+    /// As [`start`](Self::start), for a program that logs more than fits in a pipe.
+    pub(crate) fn start_reading(command: &mut Command) -> (Self, SocketAddr) {
+        let (mut program, address) = Program::start(command);
+        let errors = program.0.stderr.take().unwrap();
+        program.1 = Some(thread::spawn(move || io::read_to_string(errors).unwrap()));
+        (program, address)
+    }
+
     /// Starts it where it can't print.
     pub(crate) fn silent(command: &mut Command) -> Self {
-        Program(command.spawn().unwrap())
+        Program(command.spawn().unwrap(), None)
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
@@ -53,8 +61,10 @@ impl Program {
             }
             thread::sleep(Duration::from_millis(10));
         };
-        let mut log = String::new();
-        self.0.stderr.as_mut().unwrap().read_to_string(&mut log).unwrap();
+        let log = match self.1.take() {
+            Some(reader) => reader.join().unwrap(),
+            None => io::read_to_string(self.0.stderr.as_mut().unwrap()).unwrap(),
+        };
         assert_eq!(status.code(), Some(0), "{log}");
         log
     }

@@ -5,18 +5,38 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
 /// Reads commands, a line each, and answers with a line each. `$1` is a folder of its own, `$2` the signal that makes an end
-/// without any tidying up, and the rest is the server. At the end of the input it stops the server and removes the folder.
+/// without any tidying up, `$3` the one by which the server is stopped, and the rest is the server. At the end of the input it stops
+/// the server and removes the folder.
+///
+/// A server that is stopped by `KILL` can't end its children. If it leads a session then they are ended with it: of
+/// `/proc/PID/stat`, what follows the name is the state, two other numbers and the session.
 const SCRIPT: &str = r#"
-folder=$1 crash=$2
-shift 2
+folder=$1 crash=$2 stop=$3
+shift 3
+trap : INT HUP TERM
+sweep() {
+    [ "$stop" = KILL ] || return 0
+    left=yes
+    while [ "$left" ]; do
+        left=
+        for stat in /proc/[0-9]*/stat; do
+            { read -r line <"$stat"; } 2>/dev/null || continue
+            set -- ${line##*) }
+            [ "$4" = "$pid" ] && [ "$1" != Z ] || continue
+            left=yes child=${stat#/proc/}
+            kill -s KILL "${child%/stat}" 2>/dev/null
+        done
+    done
+}
 while read -r command; do
     case $command in
         start) "$@" >>"$folder/log" 2>&1 </dev/null & pid=$!; echo "$pid" ;;
-        crash) kill -s "$crash" "$pid"; wait "$pid"; echo crashed ;;
+        crash) kill -s "$crash" "$pid"; { wait "$pid"; } 2>/dev/null; sweep; echo crashed ;;
     esac
 done
-kill -s INT "$pid" 2>/dev/null
+kill -s "$stop" "$pid" 2>/dev/null
 wait
+sweep
 rm -rf "$folder"
 "#;
 
@@ -27,10 +47,11 @@ pub(crate) struct Guardian {
 }
 
 impl Guardian {
-    /// `shell` is to run `sh`, as whoever is to run the server; `server` is what it runs.
-    pub(crate) fn new(mut shell: Command, folder: &str, crash: &str, server: &[String]) -> Self {
+    /// `shell` is to run `sh`, as whoever is to run the server; `server` is what it runs. The signals are that for a crash and that
+    /// for an orderly end.
+    pub(crate) fn new(mut shell: Command, folder: &str, (crash, stop): (&str, &str), server: &[String]) -> Self {
         let mut shell = shell
-            .args(["-c", SCRIPT, "guardian", folder, crash])
+            .args(["-c", SCRIPT, "guardian", folder, crash, stop])
             .args(server)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -47,7 +47,7 @@ impl Postgres {
             server.extend(["-c".into(), setting.into()]);
         }
         // SIGQUIT ends all its processes at once. It recovers at the next start, as after any crash.
-        let guardian = Guardian::new(as_user("sh"), &folder, "QUIT", &server);
+        let guardian = Guardian::new(as_user("sh"), &folder, ("QUIT", "INT"), &server);
         let this = Postgres { guardian, programs, port, databases: AtomicU32::new(0) };
         this.restart();
         this

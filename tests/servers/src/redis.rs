@@ -37,7 +37,7 @@ impl Redis {
         let folder = folder.to_str().expect("its name is UTF-8");
         let port_text = port.to_string();
         let server = ["redis-server", "--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--dir", folder];
-        let guardian = Guardian::new(Command::new("sh"), folder, "KILL", &server.map(String::from));
+        let guardian = Guardian::new(Command::new("sh"), folder, ("KILL", "INT"), &server.map(String::from));
         let this = Redis { guardian, port };
         this.restart();
         this

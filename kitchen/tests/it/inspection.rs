@@ -1,0 +1,41 @@
+//! `/inspect/`.
+
+use super::binary::{Program, kitchen};
+use super::client::{PATIENCE, begin_post, get, receive, send};
+use super::fake_kitchen::patient_kitchen;
+use super::host::Host;
+
+#[test]
+fn it_shows_where_a_view_waits() {
+    let (kitchen, is_asked, go_on) = patient_kitchen();
+    let host = Host::new(&["--kitchen-service", &kitchen.url, "--kitchen-timeout", "30s", "--inspect"]);
+    let client = begin_post(host.address, "/", "details=pizza&user=inspected");
+    is_asked.recv_timeout(PATIENCE).unwrap();
+    let reply = get(host.address, "/inspect/");
+    let line = reply.body.lines().find(|line| line.contains("\"POST / of inspected\" waits "));
+    let line = line.unwrap_or_else(|| panic!("{reply:?}"));
+    assert!(line.contains("kitchen/src/http.rs:") && line.contains("bytes of stack"), "{line}");
+    let reply = get(host.address, "/inspect/?backtraces=1");
+    assert!(reply.body.contains("kitchen::views::food_delivery"), "{}", reply.body);
+    go_on.send(()).unwrap();
+    assert_eq!(receive(client).status, 200);
+    assert!(!get(host.address, "/inspect/").body.contains("of inspected"));
+}
+
+#[test]
+fn it_is_for_this_machine() {
+    let host = Host::new(&["--inspect"]);
+    assert_eq!(get(host.address, "/inspect/").status, 200);
+    let head = "GET /inspect/ HTTP/1.1\r\nhost: kitchen\r\nx-forwarded-for: 192.0.2.1\r\n\r\n";
+    receive(send(host.address, head)).assert_error(404);
+}
+
+#[test]
+fn it_says_how_to_switch_it_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let (program, address) = Program::start(kitchen().current_dir(&directory).env_remove("DATABASE_URL"));
+    let reply = get(address, "/inspect/");
+    assert!(reply.status == 200 && reply.body.contains("--inspect"), "{reply:?}");
+    program.signal("INT");
+    program.assert_ends_well();
+}
