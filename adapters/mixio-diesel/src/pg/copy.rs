@@ -1,0 +1,196 @@
+//! `COPY`, as a reader and as a writer of `std`.
+
+use std::future::poll_fn;
+use std::io::{self, BufRead, Cursor, Read, Write};
+use std::pin::Pin;
+use std::thread;
+
+use diesel::connection::{InstrumentationEvent, StrQueryHelper};
+use diesel::result::QueryResult;
+use futures_util::{Sink as _, Stream as _};
+use tokio_postgres::{CopyInSink, CopyOutStream};
+
+use super::PgConnection;
+
+/// How much to gather before it is handed on.
+const CHUNK: usize = 64 * 1024;
+
+impl PgConnection {
+    /// Runs `COPY .. FROM STDIN`: what is written to the result goes to the table.
+    ///
+    /// # Errors
+    ///
+    /// If the server won't have it, or `sql` is no such statement.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use std::io::Write;
+    /// use mixio_diesel::PgConnection;
+    ///
+    /// fn fill(connection: &mut PgConnection) -> Result<u64, Box<dyn std::error::Error>> {
+    ///     let mut table = connection.copy_in("COPY users (id, name) FROM STDIN")?;
+    ///     for id in 0..1000 {
+    ///         writeln!(table, "{id}\tuser {id}")?;
+    ///     }
+    ///     Ok(table.finish()?) // 1000
+    /// }
+    /// ```
+    pub fn copy_in(&mut self, sql: &str) -> QueryResult<CopyIn<'_>> {
+        let sink = self.copy(sql, |connection| connection.link.run(|client| client.copy_in(sql)))?;
+        Ok(CopyIn { connection: self, sink: Some(Box::pin(sink)), buffer: Vec::new() })
+    }
+
+    /// Runs `COPY .. TO STDOUT`: what the table contains is read from the result.
+    ///
+    /// # Errors
+    ///
+    /// If the server won't have it, or `sql` is no such statement.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use std::io::BufRead;
+    /// use mixio_diesel::PgConnection;
+    ///
+    /// fn print(connection: &mut PgConnection) -> Result<(), Box<dyn std::error::Error>> {
+    ///     for line in connection.copy_out("COPY users TO STDOUT (FORMAT csv)")?.lines() {
+    ///         println!("{}", line?);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn copy_out(&mut self, sql: &str) -> QueryResult<CopyOut<'_>> {
+        let stream = self.copy(sql, |connection| connection.link.run(|client| client.copy_out(sql)))?;
+        Ok(CopyOut { connection: self, stream: Some(Box::pin(stream)), chunk: Cursor::default() })
+    }
+
+    fn copy<T>(&mut self, sql: &str, start: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T> {
+        self.instrumentation.on_connection_event(InstrumentationEvent::start_query(&StrQueryHelper::new(sql)));
+        let started = start(self);
+        self.note(&started);
+        let error = started.as_ref().err();
+        self.instrumentation.on_connection_event(InstrumentationEvent::finish_query(&StrQueryHelper::new(sql), error));
+        started
+    }
+}
+
+/// A table that is being filled, by [`PgConnection::copy_in`].
+///
+/// It needs to be [finished](Self::finish). If it is dropped before then nothing was copied, and a transaction in which
+/// this was can only be rolled back.
+#[must_use = "nothing is copied if it isn't finished"]
+pub struct CopyIn<'a> {
+    connection: &'a mut PgConnection,
+    /// None after an error.
+    sink: Option<Pin<Box<CopyInSink<Cursor<Vec<u8>>>>>>,
+    buffer: Vec<u8>,
+}
+
+impl CopyIn<'_> {
+    /// Ends it, and gives the number of rows.
+    ///
+    /// # Errors
+    ///
+    /// If the server can't make sense of what was written, or a constraint is violated. Then nothing was copied.
+    pub fn finish(mut self) -> QueryResult<u64> {
+        let sent = self.send();
+        let Some(mut sink) = self.sink.take() else { return sent.map(|()| 0) };
+        let result = match sent {
+            Ok(()) => self.connection.link.go_on(poll_fn(|context| sink.as_mut().poll_finish(context))),
+            Err(error) => Err(error),
+        };
+        self.connection.note(&result);
+        result
+    }
+
+    /// Hands on what was gathered.
+    fn send(&mut self) -> QueryResult<()> {
+        let Some(sink) = &mut self.sink else {
+            return Err(super::error::lost("an error has ended this copy before".into()));
+        };
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let chunk = Cursor::new(std::mem::take(&mut self.buffer));
+        let sent = self.connection.link.go_on(async {
+            poll_fn(|context| sink.as_mut().poll_ready(context)).await?;
+            sink.as_mut().start_send(chunk)
+        });
+        if sent.is_err() {
+            self.sink = None;
+            self.connection.note(&sent);
+        }
+        sent
+    }
+}
+
+impl Write for CopyIn<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(data);
+        if self.buffer.len() >= CHUNK {
+            self.send().map_err(io::Error::other)?;
+        }
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send().map_err(io::Error::other)
+    }
+}
+
+impl Drop for CopyIn<'_> {
+    fn drop(&mut self) {
+        if self.sink.take().is_some() {
+            // The server is told that this failed, and says so: nobody asks.
+            self.connection.note::<()>(&Err(super::error::lost("the copy was given up".into())));
+        }
+    }
+}
+
+/// A table that is being read, by [`PgConnection::copy_out`].
+///
+/// If it is dropped before its end, the rest still arrives, and the next query waits for that.
+pub struct CopyOut<'a> {
+    connection: &'a mut PgConnection,
+    /// None after the end, and after an error.
+    stream: Option<Pin<Box<CopyOutStream>>>,
+    chunk: Cursor<Vec<u8>>,
+}
+
+impl BufRead for CopyOut<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.chunk.position() == self.chunk.get_ref().len() as u64
+            && let Some(stream) = &mut self.stream
+        {
+            let next = poll_fn(|context| stream.as_mut().poll_next(context));
+            let chunk = self.connection.link.go_on(async { next.await.transpose() });
+            if !matches!(chunk, Ok(Some(_))) {
+                self.stream = None;
+                self.connection.note(&chunk);
+            }
+            self.chunk = Cursor::new(chunk.map_err(io::Error::other)?.map(Vec::from).unwrap_or_default());
+        }
+        self.chunk.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.chunk.consume(amount);
+    }
+}
+
+impl Read for CopyOut<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.fill_buf()?;
+        self.chunk.read(buffer)
+    }
+}
+
+impl Drop for CopyOut<'_> {
+    fn drop(&mut self) {
+        if self.stream.is_some() && thread::panicking() {
+            // Nobody knows how much there is to come.
+            self.connection.link.interrupt();
+        }
+    }
+}
