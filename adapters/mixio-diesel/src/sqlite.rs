@@ -7,14 +7,15 @@ use diesel::RunQueryDsl as _;
 use diesel::associations::HasTable;
 use diesel::backend::Backend;
 use diesel::connection::{
-    AnsiTransactionManager, CacheSize, Connection, ConnectionSealed, DynInstrumentation, Instrumentation, LoadConnection,
-    MultiConnectionHelper, SimpleConnection, TransactionManager as _,
+    AnsiTransactionManager, CacheSize, Connection, ConnectionSealed, DynInstrumentation, Instrumentation,
+    LoadConnection, MultiConnectionHelper, SimpleConnection, TransactionManager as _,
 };
 use diesel::dsl::{Find, Update};
 use diesel::expression::{MixedAggregates, QueryMetadata, ValidGrouping, is_aggregate};
 use diesel::migration::{CREATE_MIGRATIONS_TABLE, MigrationConnection};
 use diesel::query_builder::{
-    AsChangeset, CollectedQuery, IntoUpdateTarget, MoveableBindCollector, Query, QueryBuilder as _, QueryFragment, QueryId,
+    AsChangeset, CollectedQuery, IntoUpdateTarget, MoveableBindCollector, Query, QueryBuilder as _, QueryFragment,
+    QueryId,
 };
 use diesel::query_dsl::methods::{ExecuteDsl, FindDsl};
 use diesel::query_dsl::{LoadQuery, UpdateAndFetchResults};

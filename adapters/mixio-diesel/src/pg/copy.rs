@@ -70,8 +70,7 @@ impl PgConnection {
         let started = start(self);
         self.note(&started);
         let error = started.as_ref().err();
-        self.instrumentation
-            .on_connection_event(InstrumentationEvent::finish_query(&StrQueryHelper::new(sql), error));
+        self.instrumentation.on_connection_event(InstrumentationEvent::finish_query(&StrQueryHelper::new(sql), error));
         started
     }
 }

@@ -19,12 +19,14 @@ use diesel::debug_query;
 use diesel::dsl::Update;
 use diesel::expression::{MixedAggregates, ValidGrouping, is_aggregate};
 use diesel::migration::{CREATE_MIGRATIONS_TABLE, MigrationConnection};
-use diesel::pg::{GetPgMetadataCache, Pg, PgMetadataCache, PgMetadataLookup, PgNotification, PgTypeMetadata, TransactionBuilder};
+use diesel::pg::{
+    GetPgMetadataCache, Pg, PgMetadataCache, PgMetadataLookup, PgNotification, PgTypeMetadata, TransactionBuilder,
+};
 use diesel::query_builder::bind_collector::RawBytesBindCollector;
 use diesel::query_builder::{AsChangeset, IntoUpdateTarget, QueryFragment, QueryId};
 use diesel::query_dsl::{LoadQuery, UpdateAndFetchResults};
-use diesel::sql_types::TypeMetadata;
 use diesel::result::{ConnectionError, ConnectionResult, Error as DieselError, QueryResult};
+use diesel::sql_types::TypeMetadata;
 use diesel::{RunQueryDsl as _, Table};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::{Kind, Type};
@@ -252,7 +254,8 @@ impl PgConnection {
             // It hasn't got to the server.
             Err(_) => return,
         };
-        AnsiTransactionManager::transaction_manager_status_mut(self).set_requires_rollback_maybe_up_to_top_level(failed);
+        AnsiTransactionManager::transaction_manager_status_mut(self)
+            .set_requires_rollback_maybe_up_to_top_level(failed);
     }
 }
 
@@ -281,8 +284,7 @@ impl SimpleConnection for PgConnection {
         let result = self.link.run(|client| client.batch_execute(sql));
         self.note(&result);
         let error = result.as_ref().err();
-        self.instrumentation
-            .on_connection_event(InstrumentationEvent::finish_query(&StrQueryHelper::new(sql), error));
+        self.instrumentation.on_connection_event(InstrumentationEvent::finish_query(&StrQueryHelper::new(sql), error));
         result
     }
 }

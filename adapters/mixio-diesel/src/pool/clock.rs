@@ -12,11 +12,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout_at;
 
 /// Waits for the future, by the coroutine or the thread. `None` when the time is up.
-pub(super) fn wait_until<F: Future>(
-    io: Io,
-    deadline: Instant,
-    future: F,
-) -> Result<Option<F::Output>, WaitError> {
+pub(super) fn wait_until<F: Future>(io: Io, deadline: Instant, future: F) -> Result<Option<F::Output>, WaitError> {
     // The thread keeps the time itself where nobody else would.
     if io == Io::Blocking || (Handle::try_current().is_err() && !in_coroutine()) {
         return Ok(park_until(deadline, future));

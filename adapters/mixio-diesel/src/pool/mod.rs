@@ -55,8 +55,8 @@ use std::time::Instant;
 
 use mixio::{Io, as_async, in_coroutine, try_wait};
 
-pub use builder::{Builder, Library};
 use builder::Opening;
+pub use builder::{Builder, Library};
 pub use error::PoolError;
 use place::Keeper;
 pub use poolable::Poolable;

@@ -98,12 +98,11 @@ impl<C: Poolable> Keeper<C> {
                 Ok(Ok(got)) => got,
             };
             let mut place = Place { place: Some(got), ground: self.ground.clone() };
-            match place.slot() {
-                Some(connection) if !connection.is_alive() => {
-                    place.take();
-                }
-                _ => return Ok(Some(place)),
+            if place.slot().as_mut().is_none_or(Poolable::is_alive) {
+                return Ok(Some(place));
             }
+            // Its server is gone, and so is the place.
+            drop(place.take());
         }
     }
 

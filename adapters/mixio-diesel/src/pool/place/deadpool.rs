@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError as Refused, QueueMode, RecycleError, RecycleResult, Timeouts};
+use deadpool::managed::{
+    Manager, Metrics, Object, Pool, PoolError as Refused, QueueMode, RecycleError, RecycleResult, Timeouts,
+};
 use mixio::{Io, try_wait};
 
 use super::super::clock::wait_until;
@@ -30,9 +32,9 @@ impl<C: Poolable> Manager for Places<C> {
     }
 
     async fn recycle(&self, slot: &mut Slot<C>, _: &Metrics) -> RecycleResult<Infallible> {
-        match slot {
-            Some(connection) if !connection.is_alive() => Err(RecycleError::message("its server is gone")),
-            _ => Ok(()),
+        match slot.as_mut().is_none_or(Poolable::is_alive) {
+            true => Ok(()),
+            false => Err(RecycleError::message("its server is gone")),
         }
     }
 }
