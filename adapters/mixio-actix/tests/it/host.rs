@@ -1,0 +1,70 @@
+//! Runs a server in this process.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use actix_web::dev::ServerHandle;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpServer, rt};
+
+use super::http::PATIENCE;
+
+/// A server with one worker, unless more are asked for; stopped when dropped.
+pub(crate) struct Host {
+    pub(crate) address: SocketAddr,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Host {
+    pub(crate) fn new(urls: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> Self {
+        Host::with_workers(1, urls)
+    }
+
+    pub(crate) fn with_workers(workers: usize, urls: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (tell, told) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            rt::System::new().block_on(async {
+                let factory = move || {
+                    mixio_tokio::install_reaper();
+                    App::new().configure(urls.clone())
+                };
+                let server = HttpServer::new(factory)
+                    .workers(workers)
+                    .disable_signals()
+                    .shutdown_timeout(PATIENCE.as_secs())
+                    .listen(listener)
+                    .unwrap()
+                    .run();
+                tell.send(server.handle()).unwrap();
+                server.await.unwrap();
+            });
+        });
+        let handle = told.recv_timeout(PATIENCE).expect("the server starts");
+        Host { address, handle, thread: Some(thread) }
+    }
+
+    /// Waits until connections have ended, and then until the server has.
+    pub(crate) fn stop(&mut self) {
+        self.end(true);
+    }
+
+    fn end(&mut self, gracefully: bool) {
+        if let Some(thread) = self.thread.take() {
+            mixio::wait(self.handle.stop(gracefully));
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // After a failure it may never end.
+        if !thread::panicking() {
+            self.end(false);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Plain functions behind real servers on the loopback, asked by clients on plain sockets.
+
+mod bodies;
+mod clients;
+mod extractors;
+mod failures;
+mod host;
+#[path = "../../../../tests/support/http.rs"]
+mod http;
+mod many;
+mod names;
+mod stopping;
