@@ -54,7 +54,8 @@ impl Database {
 }
 
 fn set_up(connection: &mut AnyConnection) -> QueryResult<()> {
-    connection.batch_execute(if connection.as_sqlite().is_some() { SQLITE_SETUP } else { POSTGRES_SETUP })
+    let setup = if connection.as_sqlite().is_some() { SQLITE_SETUP } else { POSTGRES_SETUP };
+    connection.batch_execute(setup)
 }
 
 /// Brings the database up to date, or creates it. Gives whether an earlier run has left orders that aren't settled.
@@ -124,7 +125,7 @@ fn open(url: &str) -> Result<AnyConnection, String> {
     AnyConnection::establish_within(url, PATIENCE).map_err(|error| because(&error))
 }
 
-fn source(connection: &mut AnyConnection) -> impl MigrationSource<AnyBackend> {
+fn source(connection: &mut AnyConnection) -> impl MigrationSource<AnyBackend> + use<> {
     if connection.as_sqlite().is_some() { SQLITE } else { POSTGRES }
 }
 

@@ -4,7 +4,6 @@
 //! The kitchen is asked again, until it answers. It knows orders by their ids, so it cooks none twice.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mixio_tokio::thread::{sleep, spawn};
 

@@ -124,7 +124,8 @@ pub fn serve<F: Future<Output = ()>>(
     if settings.inspect {
         mixio::inspect::enable();
     }
-    let are_left = mixio_tokio::run(|| database::prepare(&settings.database))?;
+    let url = settings.database.clone();
+    let are_left = mixio_tokio::run(move || database::prepare(&url))?;
     let because = |error: io::Error| format!("cannot listen at {}: {error}", settings.listen);
     let listener = TcpListener::bind(settings.listen).map_err(because)?;
     let address = listener.local_addr().map_err(because)?;

@@ -5,7 +5,6 @@ use std::process::Command;
 
 use diesel::prelude::*;
 use kitchen::schema::orders;
-use mixio::wait;
 use mixio_test_servers::Process;
 use serde_json::Value;
 
@@ -44,13 +43,13 @@ impl Kitchen {
     pub(crate) fn order(&self, user: &str, details: &str) {
         let url = format!("http://{}/", self.process.address());
         let form = [("user", user), ("details", details)];
-        wait(async { reqwest::Client::new().post(url).form(&form).send().await?.error_for_status() }).unwrap();
+        mixio_ureq::agent().post(url).send_form(form).unwrap();
     }
 
     /// The user's orders as the program lists them, the last one first.
     pub(crate) fn orders(&self, user: &str) -> Vec<Value> {
         let url = format!("http://{}/orders/?user={user}", self.process.address());
-        let list = wait(async { reqwest::get(url).await?.error_for_status()?.text().await }).unwrap();
+        let list = mixio_ureq::agent().get(url).call().unwrap().body_mut().read_to_string().unwrap();
         let list: Value = serde_json::from_str(&list).unwrap();
         list["orders"].as_array().unwrap().clone()
     }

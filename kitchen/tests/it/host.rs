@@ -11,6 +11,7 @@ use diesel::prelude::*;
 use kitchen::Settings;
 use kitchen::schema::orders;
 use kitchen::server::{serve, urls};
+use mixio_actix::Views;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -41,7 +42,7 @@ impl Host {
         Host::with_urls(arguments, urls)
     }
 
-    pub(crate) fn with_urls(arguments: &[&str], urls: fn(&mut ServiceConfig)) -> Self {
+    pub(crate) fn with_urls(arguments: &[&str], urls: fn(&mut ServiceConfig, &Views)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = database(&directory);
         let fixed = ["kitchen", "--listen", "127.0.0.1:0", "--database", &database];

@@ -1,6 +1,6 @@
 //! `/inspect/`.
 
-use super::binary::{Program, kitchen};
+use super::program::{Program, kitchen};
 use super::client::{PATIENCE, begin_post, get, receive, send};
 use super::fake_kitchen::patient_kitchen;
 use super::host::Host;
@@ -12,7 +12,7 @@ fn it_shows_where_a_view_waits() {
     let client = begin_post(host.address, "/", "details=pizza&user=inspected");
     is_asked.recv_timeout(PATIENCE).unwrap();
     let reply = get(host.address, "/inspect/");
-    let line = reply.body.lines().find(|line| line.contains("\"POST / of inspected\" waits "));
+    let line = reply.body.lines().find(|line| line.contains("\"kitchen::views::food_delivery\" waits "));
     let line = line.unwrap_or_else(|| panic!("{reply:?}"));
     assert!(line.contains("kitchen/src/http.rs:") && line.contains("bytes of stack"), "{line}");
     let reply = get(host.address, "/inspect/?backtraces=1");

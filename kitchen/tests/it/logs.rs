@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use super::binary::{Program, kitchen};
+use super::program::{Program, kitchen};
 use super::client::{get, post};
 
 /// Hundreds of orders interleave on one thread, and each record of a view tells whose it is.

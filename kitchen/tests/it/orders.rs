@@ -9,6 +9,7 @@ use actix_web::web::{self, ServiceConfig};
 use kitchen::error::Error;
 use kitchen::request::Request;
 use kitchen::server::{urls, view};
+use mixio_actix::Views;
 use serde_json::Value;
 
 use super::client::{PATIENCE, begin_post, get, post, receive, receive_all, send};
@@ -120,9 +121,9 @@ fn broken_view(_: &Request) -> Result<HttpResponse, Error> {
     panic!("this view is broken, as the test wants it");
 }
 
-fn broken_urls(config: &mut ServiceConfig) {
-    urls(config);
-    config.service(web::resource("/broken/").route(web::get().to(view(broken_view))));
+fn broken_urls(config: &mut ServiceConfig, all: &Views) {
+    urls(config, all);
+    config.service(web::resource("/broken/").route(web::get().to(view(all, broken_view))));
 }
 
 #[test]

@@ -9,8 +9,9 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 use kitchen::error::Error;
 use kitchen::request::Request;
-use kitchen::server::{kitchen_view, view};
+use kitchen::server::{View, kitchen_view, view};
 use kitchen::views;
+use mixio_actix::Views;
 
 use super::client::{begin_post, receive};
 use super::fake_kitchen::{FakeKitchen, created};
@@ -28,7 +29,7 @@ impl Seen {
         Seen { threads: Mutex::new(Vec::new()), inside: AtomicUsize::new(0), most: AtomicUsize::new(0) }
     }
 
-    fn watch(&self, view: kitchen::server::View, request: &Request) -> Result<HttpResponse, Error> {
+    fn watch(&self, view: impl View, request: &Request) -> Result<HttpResponse, Error> {
         self.threads.lock().unwrap().push(thread::current().id());
         self.most.fetch_max(self.inside.fetch_add(1, SeqCst) + 1, SeqCst);
         let answer = view(request);
@@ -57,8 +58,8 @@ fn two_orders_at_once_on_one_thread() {
         both.wait();
         created(form, 40)
     });
-    let urls = |config: &mut ServiceConfig| {
-        let watched = view(|request| BARRIER.watch(views::food_delivery, request));
+    let urls = |config: &mut ServiceConfig, all: &Views| {
+        let watched = view(all, |request| BARRIER.watch(views::food_delivery, request));
         config.service(web::resource("/").route(web::post().to(watched)));
     };
     let host = Host::with_urls(&["--kitchen-service", &kitchen.url, "--kitchen-timeout", "30s"], urls);
@@ -79,8 +80,8 @@ static KITCHEN: Seen = Seen::new();
 /// Our own kitchen, which takes a second and runs on the same thread.
 #[test]
 fn orders_and_kitchen_on_one_thread() {
-    let urls = |config: &mut ServiceConfig| {
-        let orders = view(|request| ORDERS.watch(views::food_delivery, request));
+    let urls = |config: &mut ServiceConfig, all: &Views| {
+        let orders = view(all, |request| ORDERS.watch(views::food_delivery, request));
         let kitchen = kitchen_view(|request| KITCHEN.watch(views::kitchen, request));
         config.service(web::resource("/").route(web::post().to(orders)));
         config.service(web::resource("/kitchen/").route(web::post().to(kitchen)));
