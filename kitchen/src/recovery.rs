@@ -4,6 +4,7 @@
 //! The kitchen is asked again, until it answers. It knows orders by their ids, so it cooks none twice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mixio_tokio::thread::{sleep, spawn};
 
@@ -20,16 +21,23 @@ const MAX_PAUSE: u32 = 32;
 
 /// Takes care of what is left, now and whenever there is some. It doesn't end.
 pub fn recover(app: &Arc<App>) {
-    let mut pause = app.settings.retry_after;
+    let first = app.settings.retry_after;
+    // What an earlier run has left has waited for long enough.
+    let mut pause = if app.underway.are_left() { Duration::ZERO } else { first };
     loop {
         app.underway.wait_for_left();
-        match round(app) {
-            Ok(0) => pause = app.settings.retry_after,
-            Ok(left) => tracing::warn!("orders that the kitchen must be asked about once more: {left}"),
-            Err(error) => tracing::warn!("cannot look for orders that were left: {error:?}"),
-        }
         sleep(pause);
-        pause = (pause * 2).min(app.settings.retry_after * MAX_PAUSE);
+        pause = match round(app) {
+            Ok(0) => first,
+            Ok(left) => {
+                tracing::warn!(left, "there are orders that the kitchen must be asked about once more");
+                (pause * 2).clamp(first, first * MAX_PAUSE)
+            }
+            Err(error) => {
+                tracing::warn!(?error, "cannot look for orders that were left");
+                first
+            }
+        };
     }
 }
 

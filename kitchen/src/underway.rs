@@ -46,6 +46,11 @@ impl Underway {
         self.orders().contains(&key(order))
     }
 
+    /// Whether some may have been left.
+    pub fn are_left(&self) -> bool {
+        *self.left.borrow()
+    }
+
     /// Waits until some may have been left, and takes note of that.
     pub fn wait_for_left(&self) {
         // An error would mean that the sender is gone, and that is us.
@@ -106,9 +111,9 @@ mod tests {
         let underway = Arc::new(Underway::new(true));
         underway.wait_for_left();
         underway.enter(&order("a")).unwrap().settled();
-        assert!(!*underway.left.borrow());
+        assert!(!underway.are_left());
         drop(underway.enter(&order("a")));
         underway.wait_for_left();
-        assert!(!*underway.left.borrow());
+        assert!(!underway.are_left());
     }
 }
