@@ -60,9 +60,10 @@ impl Client {
         Connection::open(&self.info, None)
     }
 
-    /// As [`get_connection`](Self::get_connection), in no more than `limit`.
+    /// As [`get_connection`](Self::get_connection), in no more than `limit`. Afterwards the connection has no timeouts.
     ///
-    /// In [`Io::Blocking`](mixio::Io) looking up a name isn't limited. A Unix socket whose queue is full isn't, either.
+    /// What isn't limited: looking up a name in [`Io::Blocking`](mixio::Io); a Unix socket whose queue is full; and a server that
+    /// answers the login piece by piece, each within what is left.
     ///
     /// # Errors
     ///

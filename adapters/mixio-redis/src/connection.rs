@@ -16,6 +16,9 @@ use crate::stream::{Budget, Stream};
 /// It is a [`ConnectionLike`]: all of [`redis::Commands`], [`redis::Cmd`], [`redis::Pipeline`], [`redis::transaction`] and
 /// [`redis::Script`] work on it.
 ///
+/// A transaction in which the server refuses a command is an error: that of the first such command. (The redis crate keeps to
+/// itself how to make the error that tells of all of them.)
+///
 /// It belongs to the runtime where it was opened, as [mixio_tokio's sockets](mixio_tokio::net#several-threads-several-runtimes).
 ///
 /// # Whether it can be used on

@@ -176,3 +176,21 @@ fn configure(stream: &TcpStream, settings: &TcpSettings) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use redis::IntoConnectionInfo;
+
+    use super::{Budget, Stream};
+
+    #[test]
+    fn sends_at_once() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let info = format!("redis://{}/", listener.local_addr().unwrap()).into_connection_info().unwrap();
+        mixio_tokio::run(move || {
+            let stream = Stream::connect(&info, &Budget::new(None)).unwrap();
+            let Stream::Tcp(stream) = stream else { panic!("it is to be TCP") };
+            assert!(stream.nodelay().unwrap());
+        });
+    }
+}

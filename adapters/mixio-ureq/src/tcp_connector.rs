@@ -84,3 +84,47 @@ fn spent(details: &ConnectionDetails<'_>) -> Duration {
         _ => Duration::ZERO,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Sender, channel};
+
+    use ureq::Agent;
+    use ureq::config::Config;
+    use ureq::unversioned::transport::{ConnectionDetails, Connector, Either};
+
+    use super::TcpConnector;
+    use crate::{DefaultResolver, TcpTransport};
+
+    /// Tells whether connections have `TCP_NODELAY`, and gives none.
+    #[derive(Debug)]
+    struct Looks(Mutex<Sender<bool>>);
+
+    impl Connector for Looks {
+        type Out = TcpTransport;
+
+        fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<TcpTransport>, ureq::Error> {
+            let transport = TcpConnector::default().connect(details, None::<()>)?;
+            let Some(Either::B(transport)) = transport else { panic!("it is to connect") };
+            self.0.lock().unwrap().send(transport.nodelay()).unwrap();
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn sends_at_once() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        mixio_tokio::run(move || {
+            let (tell, told) = channel();
+            let delays = Agent::config_builder().no_delay(false).build();
+            for config in [Config::default(), delays] {
+                let connector = Looks(Mutex::new(tell.clone()));
+                assert!(Agent::with_parts(config, connector, DefaultResolver::default()).get(&url).call().is_err());
+            }
+            drop(tell);
+            assert_eq!(told.iter().collect::<Vec<_>>(), [true, false]);
+        });
+    }
+}

@@ -27,6 +27,11 @@ impl TcpTransport {
         TcpTransport { socket: Socket::new(stream), buffers, read_timeout: None, write_timeout: None }
     }
 
+    #[cfg(test)]
+    pub(crate) fn nodelay(&self) -> bool {
+        self.socket.as_is().expect("it is open").nodelay().expect("it has this option")
+    }
+
     pub(crate) fn shutdown_handle(&self) -> Weak<dyn ShutdownHandle> {
         self.socket.shutdown_handle()
     }

@@ -75,6 +75,17 @@ fn many_at_once_by_tls() {
     });
 }
 
+/// Half of what there is by default is enough, with TLS.
+#[test]
+fn on_half_a_stack() {
+    let runtime = current_thread();
+    let server = Server::tls(server_config(), |request| ok(request.path()));
+    let url = url(&server, "/");
+    let size = if cfg!(debug_assertions) { 512 << 10 } else { 64 << 10 };
+    let request = as_async(move || get(&mixio_ureq::agent_with(trusting().build()), &url)).stack_size(size);
+    assert_eq!(LocalSet::new().block_on(&runtime, request).unwrap(), "/");
+}
+
 /// While a name is looked up.
 #[test]
 fn looking_up_does_not_block() {
@@ -302,7 +313,7 @@ fn from_runtime_to_runtime() {
             assert_eq!(on(runtime, move || get(&agent, &url)).unwrap(), path);
         };
         let (first, second) = (current_thread(), current_thread());
-        ask(&first, "/on the first".split(' ').next().unwrap());
+        ask(&first, "/1");
         ask(&second, "/2");
         ask(&first, "/3");
         drop(first);

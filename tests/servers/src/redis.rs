@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Redis {
     guardian: Guardian,
     port: u16,
+    socket: String,
 }
 
 impl Redis {
@@ -36,9 +37,11 @@ impl Redis {
         std::fs::create_dir(&folder).expect("a temporary folder can be made");
         let folder = folder.to_str().expect("its name is UTF-8");
         let port_text = port.to_string();
-        let server = ["redis-server", "--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--dir", folder];
-        let guardian = Guardian::new(Command::new("sh"), folder, ("KILL", "INT"), &server.map(String::from));
-        let this = Redis { guardian, port };
+        let socket = format!("{folder}/socket");
+        let listen = ["redis-server", "--port", &port_text, "--bind", "127.0.0.1", "--unixsocket", &socket];
+        let server: Vec<_> = listen.into_iter().chain(["--save", "", "--dir", folder]).map(String::from).collect();
+        let guardian = Guardian::new(Command::new("sh"), folder, ("KILL", "INT"), &server);
+        let this = Redis { guardian, port, socket };
         this.restart();
         this
     }
@@ -46,6 +49,11 @@ impl Redis {
     /// Its URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// The URL of its Unix socket.
+    pub fn unix_url(&self) -> String {
+        format!("redis+unix://{}", self.socket)
     }
 
     /// Ends it in the middle of whatever it does, with all connections.
