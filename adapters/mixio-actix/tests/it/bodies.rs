@@ -62,8 +62,6 @@ fn a_body_is_read_as_it_comes() {
     }
     client.send("0\r\n\r\n");
     client.receive().assert(200, "3");
-
-    // A client that leaves: the view is detached, and is told. `lines` goes on for ever then, so its end is looked for here.
 }
 
 #[test]
@@ -155,7 +153,7 @@ fn back_pressure() {
     }
     // Far less than all: what the sockets hold, which the kernel decides.
     assert!(before < PIECES * 3 / 4, "{before}");
-    assert_eq!(client.receive().body.len(), PIECE * PIECES);
+    client.skip(PIECE * PIECES);
     assert_eq!(written.load(Ordering::SeqCst), PIECES);
 }
 
@@ -184,8 +182,9 @@ fn a_body_that_fails_breaks_off() {
     for path in ["/error", "/panic"] {
         let mut client = Client::new(host.address);
         client.begin_get(path);
+        // Whatever has come of it, the end has not.
         let broken = client.try_receive().unwrap_err();
-        assert!(broken.contains("half") && !broken.ends_with("0\r\n\r\n"), "{broken:?}");
+        assert!(!broken.ends_with("0\r\n\r\n"), "{broken:?}");
         get(host.address, "/").assert(200, "fine");
     }
 }
@@ -222,7 +221,7 @@ fn a_body_whose_client_leaves_is_unwound() {
     });
     let mut client = Client::new(host.address);
     client.begin_get("/");
-    client.receive_bytes(1000);
+    client.skip(1000);
     client.reset();
     assert_eq!(told.recv_timeout(PATIENCE), Ok("dropped"));
 }

@@ -54,8 +54,8 @@ fn a_payload_that_is_no_text() {
 fn a_stack_that_cannot_be_had() {
     let host = Host::new(|config| {
         config
-            .route("/", web::get().to(handler(|| "never").stack_size(1 << 46)))
-            .route("/attached", web::get().to(attached(|| "never").stack_size(1 << 46)));
+            .route("/", web::get().to(handler(|| "never").stack_size(usize::MAX)))
+            .route("/attached", web::get().to(attached(|| "never").stack_size(usize::MAX)));
     });
     let mut client = Client::new(host.address);
     client.get("/").assert(500, SORRY);

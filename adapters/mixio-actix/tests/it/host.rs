@@ -8,7 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer, rt};
 
-use super::http::PATIENCE;
+use crate::http::PATIENCE;
 
 /// A server with one worker, unless more are asked for; stopped when dropped.
 pub(crate) struct Host {

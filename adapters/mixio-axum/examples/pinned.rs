@@ -1,0 +1,69 @@
+//! Plain functions as handlers on an ordinary runtime of many threads: a server on the loopback, which is asked, and ends.
+//!
+//!     cargo run --release -p mixio-axum --example pinned -- 1000
+//!     MIXIO=blocking cargo run --release -p mixio-axum --example pinned -- 100
+
+use std::io::{self, Read as _, Write as _};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::get;
+use mixio::Io;
+use mixio_axum::Views;
+use mixio_tokio::net::TcpStream;
+use mixio_tokio::{thread, time};
+use tokio::net::TcpListener;
+
+/// Nothing here says `async`.
+fn greet(Path(name): Path<String>) -> String {
+    time::sleep(Duration::from_millis(200)); // a database, say
+    format!("Hello, {name}!")
+}
+
+fn fail() -> &'static str {
+    panic!("a panic is an answer, too")
+}
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let clients = std::env::args().nth(1).and_then(|number| number.parse().ok()).unwrap_or(100);
+    let views = Views::new();
+    let app = Router::new().route("/hello/{name}", get(views.pinned(greet))).route("/fail", get(views.pinned(fail)));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+
+    // The clients are plain functions too, on a thread of their own.
+    let visits = tokio::task::spawn_blocking(move || mixio_tokio::run(move || visit(address, clients)));
+    let end = async {
+        visits.await.expect("it doesn't panic").expect("all are served");
+        // First the views, while all that they need is there, then the server.
+        views.stop().await;
+    };
+    tokio::select! {
+        served = axum::serve(listener, app).into_future() => served,
+        () = end => Ok(()),
+    }
+}
+
+fn visit(address: SocketAddr, clients: usize) -> io::Result<()> {
+    println!("{}\n", ask(address, "/fail")?);
+    let start = Instant::now();
+    let visits: Vec<_> =
+        (0..clients).map(|number| thread::spawn(move || ask(address, &format!("/hello/{number}")))).collect();
+    for (number, visit) in visits.into_iter().enumerate() {
+        let answer = visit.join().expect("a client doesn't panic")?;
+        assert!(answer.ends_with(&format!("\r\n\r\nHello, {number}!")), "{answer}");
+    }
+    println!("{clients} clients, MIXIO={}, each served in 200 ms: {:.1?} together", Io::current(), start.elapsed());
+    Ok(())
+}
+
+fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: hello\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
