@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{Handler, HttpRequest, HttpResponse, web};
-use diesel::RunQueryDsl as _;
+use diesel::prelude::*;
 use serde_json::json;
 use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::request::Request;
+use crate::schema::orders;
 
 /// Who asks has little patience, and a database that takes longer is of no use.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -26,11 +27,11 @@ pub fn healthz(request: &Request) -> Result<HttpResponse, Error> {
         return Ok(failing(&Error::Stopping.to_string()));
     }
     let answers = app.database.connection().and_then(|mut connection| {
-        diesel::sql_query("SELECT 1").execute(&mut connection)?;
-        Ok(())
+        // SQLite doesn't so much as look into its file to say what 1 is.
+        Ok(orders::table.select(orders::id).first::<i64>(&mut connection).optional()?)
     });
     Ok(match answers {
-        Ok(()) => answer(
+        Ok(_) => answer(
             StatusCode::OK,
             json!({ "status": "ok", "views": app.running.count(), "sockets": app.consumers.count() }),
         ),

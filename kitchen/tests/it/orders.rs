@@ -120,7 +120,7 @@ fn broken_view(_: &Request) -> Result<HttpResponse, Error> {
     panic!("this view is broken, as the test wants it");
 }
 
-fn broken_urls(config: &mut ServiceConfig) {
+pub(crate) fn broken_urls(config: &mut ServiceConfig) {
     urls(config);
     config.service(web::resource("/broken/").route(web::get().to(view(broken_view))));
 }
