@@ -65,7 +65,8 @@ fn set_up(connection: &mut AnyConnection) -> QueryResult<()> {
 /// With what to tell the user.
 pub fn prepare(url: &str) -> Result<bool, String> {
     apply(url)?;
-    let unsettled = Database::new(url, 1).connection().and_then(|mut connection| Order::unsettled(&mut connection, 0, 1));
+    let unsettled =
+        Database::new(url, 1).connection().and_then(|mut connection| Order::unsettled(&mut connection, 0, 1));
     unsettled.map(|unsettled| !unsettled.is_empty()).map_err(|error| because(&error))
 }
 
@@ -76,7 +77,8 @@ pub fn prepare(url: &str) -> Result<bool, String> {
 /// The same, if that didn't go well.
 pub fn migrate(url: &str, check: bool) -> Result<String, String> {
     let names = if check { missing(url)? } else { apply(url)? };
-    let lines: Vec<_> = names.iter().map(|name| format!("{} {name}", if check { "missing" } else { "applied" })).collect();
+    let lines: Vec<_> =
+        names.iter().map(|name| format!("{} {name}", if check { "missing" } else { "applied" })).collect();
     match names.len() {
         0 => Ok("the database is up to date".into()),
         _ if !check => Ok(lines.join("\n")),

@@ -10,7 +10,7 @@ use crate::error::Error;
 /// A backtrace takes milliseconds, in which nobody is served.
 const MOST_BACKTRACES: usize = 100;
 
-const OFF: &str = "The inspection is off: it would make each wait of a view some 400 instructions longer.
+const OFF: &str = "The inspection is off: it would make each wait of a view some 440 instructions longer.
 Start the kitchen with --inspect, or KITCHEN_INSPECT=1 in its environment, to see here which views wait, where, and for how long.
 ";
 

@@ -18,7 +18,9 @@ fn main() -> ExitCode {
         io.set();
         match command {
             None => serve(settings, urls, opened),
-            Some(Command::Migrate { check }) => mixio_tokio::run(move || database::migrate(&settings.database, check)).and_then(print),
+            Some(Command::Migrate { check }) => {
+                mixio_tokio::run(move || database::migrate(&settings.database, check)).and_then(print)
+            }
         }
     });
     match done {

@@ -23,7 +23,10 @@ pub(crate) struct Answer {
 
 /// What became of one request.
 pub(crate) enum Outcome {
-    Taken { id: String, mins: String },
+    Taken {
+        id: String,
+        mins: String,
+    },
     /// The client was killed in the middle.
     Killed,
     /// An error, or no answer at all.

@@ -37,7 +37,10 @@ fn the_database_hangs() {
     let _lock = host.lock_database();
     // It has the only connection, and SQLite goes on trying for five seconds.
     let client = begin_post(host.address, "/", "details=pizza");
-    while get(host.address, "/healthz").json()["views"] == 0 {}
+    let start = Instant::now();
+    while get(host.address, "/healthz").json()["views"] == 0 {
+        assert!(start.elapsed() < PATIENCE, "the order does not come");
+    }
     assert_fails(&host, "the database does not answer in time");
     receive(client).assert_error(503);
     assert_eq!(get(host.address, "/healthz").status, 200);

@@ -1,9 +1,9 @@
 //! `/inspect/`.
 
-use super::program::{Program, kitchen};
 use super::client::{PATIENCE, begin_post, get, receive, send};
 use super::fake_kitchen::patient_kitchen;
 use super::host::Host;
+use super::program::{Program, kitchen};
 
 #[test]
 fn it_shows_where_a_view_waits() {

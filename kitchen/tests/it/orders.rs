@@ -121,7 +121,7 @@ fn broken_view(_: &Request) -> Result<HttpResponse, Error> {
     panic!("this view is broken, as the test wants it");
 }
 
-fn broken_urls(config: &mut ServiceConfig, all: &Views) {
+pub(crate) fn broken_urls(config: &mut ServiceConfig, all: &Views) {
     urls(config, all);
     config.service(web::resource("/broken/").route(web::get().to(view(all, broken_view))));
 }
