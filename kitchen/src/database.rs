@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::migration::{MigrationSource, Result as MigrationResult};
+use diesel::migration::{Migration, Result as MigrationResult};
 use diesel::{Connection as _, QueryResult};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use mixio_diesel::pool::{Pool, PooledConnection};
@@ -100,24 +100,32 @@ fn apply(url: &str) -> Result<Vec<String>, String> {
 }
 
 fn run_pending(connection: &mut AnyConnection) -> MigrationResult<Vec<String>> {
-    let source = source(connection);
-    let applied = connection.run_pending_migrations(source)?;
-    Ok(applied.iter().map(ToString::to_string).collect())
+    let pending = pending(connection)?;
+    for migration in &pending {
+        connection.run_migration(migration)?;
+    }
+    Ok(names(&pending))
 }
 
 /// Which are missing. This changes nothing: a database that was never migrated stays without a table of migrations.
 fn missing(url: &str) -> Result<Vec<String>, String> {
     let mut connection = open(url)?;
-    let source = source(&mut connection);
-    let names = |migrations: MigrationResult<Vec<Box<dyn diesel::migration::Migration<AnyBackend>>>>| {
-        migrations.map(|migrations| migrations.iter().map(|migration| migration.name().to_string()).collect())
-    };
-    // Asking for those that are applied would make the table in which they are noted.
+    // Asking for those that are applied makes the table in which they are noted.
     connection
         .begin_test_transaction()
         .map_err(Into::into)
-        .and_then(|()| names(connection.pending_migrations(source)))
+        .and_then(|()| pending(&mut connection))
+        .map(|pending| names(&pending))
         .map_err(|error| because(&error))
+}
+
+fn pending(connection: &mut AnyConnection) -> MigrationResult<Vec<Box<dyn Migration<AnyBackend>>>> {
+    let source = if connection.as_sqlite().is_some() { SQLITE } else { POSTGRES };
+    connection.pending_migrations(source)
+}
+
+fn names(migrations: &[Box<dyn Migration<AnyBackend>>]) -> Vec<String> {
+    migrations.iter().map(|migration| migration.name().to_string()).collect()
 }
 
 /// # Errors
@@ -125,10 +133,6 @@ fn missing(url: &str) -> Result<Vec<String>, String> {
 /// With what to tell the user.
 fn open(url: &str) -> Result<AnyConnection, String> {
     AnyConnection::establish_within(url, PATIENCE).map_err(|error| because(&error))
-}
-
-fn source(connection: &mut AnyConnection) -> impl MigrationSource<AnyBackend> + use<> {
-    if connection.as_sqlite().is_some() { SQLITE } else { POSTGRES }
 }
 
 /// On a line, without the URL: there may be a password in it.

@@ -7,7 +7,18 @@ use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 use ureq::http::Uri;
 
-/// What was typed. Its help is that of the [settings](Settings).
+/// The food delivery service: takes orders, has them cooked, and tells the customer when the food will come.
+///
+///   /          takes an order: `details`, by GET query or POST form, and answers the kitchen's JSON;
+///              with a `token` of the client's it may be sent again, and is taken once
+///   /orders/   the latest orders of the user, as JSON
+///   /connect/  a web page to place orders and see notifications
+///   /ws/       the WebSocket of that page
+///   /healthz   200 if orders can be taken, 503 and the reason if not
+///   /inspect/  which views wait, where and for how long; needs --inspect
+///   /kitchen/  a kitchen: needs `order_id`, a number, and answers 201 with it and `mins`
+///
+/// Users are told apart by the parameter or cookie `user`.
 #[derive(Debug, Parser)]
 #[command(version, verbatim_doc_comment)]
 pub struct Arguments {
@@ -34,20 +45,8 @@ pub enum Command {
 
 use crate::logs::Logs;
 
-/// The food delivery service: takes orders, has them cooked, and tells the customer when the food will come.
-///
-///   /          takes an order: `details`, by GET query or POST form, and answers the kitchen's JSON;
-///              with a `token` of the client's it may be sent again, and is taken once
-///   /orders/   the latest orders of the user, as JSON
-///   /connect/  a web page to place orders and see notifications
-///   /ws/       the WebSocket of that page
-///   /healthz   200 if orders can be taken, 503 and the reason if not
-///   /inspect/  which views wait, where and for how long; needs --inspect
-///   /kitchen/  a kitchen: needs `order_id`, a number, and answers 201 with it and `mins`
-///
-/// Users are told apart by the parameter or cookie `user`.
+/// All that can be set.
 #[derive(Clone, Debug, Parser)]
-#[command(version, verbatim_doc_comment)]
 pub struct Settings {
     /// The address to listen at; port 0 is any free one
     #[arg(long, env = "KITCHEN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
