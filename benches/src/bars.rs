@@ -1,9 +1,10 @@
 //! What mixio has to reach: medians of ratios in interleaved rounds, on x86-64.
 
+use mixio_figures::Ratio;
 use serde::Serialize;
 
 use crate::names::*;
-use crate::results::{Memory, Ratio, Timed};
+use crate::results::{Memory, Timed};
 
 /// A ratio that mixio must not exceed.
 pub struct Bar {

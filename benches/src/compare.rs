@@ -5,7 +5,9 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::results::{Absent, Ratio, Time, Timed};
+use mixio_figures::Ratio;
+
+use crate::results::{Absent, Time, Timed};
 use crate::works::{Contestant, Work};
 
 /// How thoroughly to measure.

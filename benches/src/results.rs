@@ -1,5 +1,6 @@
 //! What came out, as data: the four programs pass it on as JSON, and `results.json` has all of it.
 
+use mixio_figures::Ratio;
 use serde::{Deserialize, Serialize};
 
 use crate::bars::Verdict;
@@ -59,31 +60,6 @@ pub struct Time {
     pub ratio: Option<Ratio>,
     /// Nanoseconds for an operation, by round.
     pub samples: Vec<f64>,
-}
-
-/// A median and its spread.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub struct Ratio {
-    /// A quarter is less.
-    pub lower: f64,
-    /// Half is less.
-    pub median: f64,
-    /// A quarter is more.
-    pub upper: f64,
-}
-
-impl Ratio {
-    /// Of some values, of which there is at least one.
-    pub fn of(mut values: Vec<f64>) -> Ratio {
-        values.sort_by(f64::total_cmp);
-        let last = values.len() - 1;
-        Ratio { lower: values[last / 4], median: values[last / 2], upper: values[last - last / 4] }
-    }
-
-    /// Of what two contestants took, round by round.
-    pub fn between(ours: &[f64], theirs: &[f64]) -> Ratio {
-        Ratio::of(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect())
-    }
 }
 
 /// Who has not done a work.

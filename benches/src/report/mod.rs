@@ -3,5 +3,3 @@
 pub mod page;
 pub mod plots;
 pub mod table;
-
-pub(crate) mod number;

@@ -20,8 +20,8 @@ const TOPICS: [(&str, &str); 8] = [
 
 /// All of it, with these plots.
 pub fn of(results: &Results, plots: &[Plot]) -> String {
-    let machine = &results.machine;
-    let peers: Vec<_> = machine.peers.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    let machine = &results.machine.here;
+    let peers: Vec<_> = results.machine.peers.iter().map(|(name, version)| format!("{name} {version}")).collect();
     let missing: String = MISSING.iter().map(|(name, reason)| format!("- {name}: {reason}\n")).collect();
     let mut page = format!(
         "# mixio beside its peers\n\n\

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
-use super::number::{short, thousands};
+use mixio_figures::Ratio;
+use mixio_figures::number::{short, thousands};
+
 use crate::bars::Verdict;
-use crate::results::{Instructions, Memory, Ratio, Timed};
+use crate::results::{Instructions, Memory, Timed};
 
 fn spread(ratio: Ratio) -> String {
     format!("{} to {}", short(ratio.lower), short(ratio.upper))

@@ -3,12 +3,13 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use mixio_figures::number::thousands;
+
 use super::Work;
 use crate::bodies::{Body, Echo, EchoOn512, in_use, touch};
 use crate::drive::{Boxed, PendOnce, boxed, poll};
 use crate::names::*;
 use crate::peers::{Corosensei, Generator, Mixio, MixioSmall, Peer, Stackful};
-use crate::report::number::thousands;
 
 pub(super) fn works(numbers: &[usize]) -> Vec<Work> {
     let mut works = Vec::new();

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use mixio_figures::number::{round, short};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{Area, Drawn, colour, plain};
-use crate::report::number::{round, short};
 use crate::results::{Time, Timed};
 
 const WIDTH: i32 = 900;

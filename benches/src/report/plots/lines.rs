@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use mixio_figures::number::round;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{Area, Drawn, colour, plain};
-use crate::report::number::round;
 use crate::results::Timed;
 
 /// The works whose names are this prefix, a number, and this suffix.

@@ -1,7 +1,7 @@
 //! Numbers as people read them.
 
 /// With three significant digits, and commas between thousands.
-pub(crate) fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     if value >= 99.95 {
         return thousands(value.round() as u64);
     }
@@ -14,13 +14,13 @@ pub(crate) fn short(value: f64) -> String {
 }
 
 /// The same without zeros at the end: for scales.
-pub(crate) fn round(value: f64) -> String {
+pub fn round(value: f64) -> String {
     let text = short(value);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// A whole number, with commas between thousands.
-pub(crate) fn thousands(value: u64) -> String {
+pub fn thousands(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
