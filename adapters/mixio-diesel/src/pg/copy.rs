@@ -75,6 +75,8 @@ impl PgConnection {
     }
 }
 
+type Sink = CopyInSink<Cursor<Vec<u8>>>;
+
 /// A table that is being filled, by [`PgConnection::copy_in`].
 ///
 /// It needs to be [finished](Self::finish). If it is dropped before then nothing was copied, and a transaction in which
@@ -83,7 +85,7 @@ impl PgConnection {
 pub struct CopyIn<'a> {
     connection: &'a mut PgConnection,
     /// None after an error.
-    sink: Option<Pin<Box<CopyInSink<Cursor<Vec<u8>>>>>>,
+    sink: Option<Pin<Box<Sink>>>,
     buffer: Vec<u8>,
 }
 

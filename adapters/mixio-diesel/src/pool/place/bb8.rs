@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 use super::super::{PoolError, Poolable, State};
 use super::{Places, Slot};
 
-pub(super) struct Keeper<C: Poolable> {
+pub(in crate::pool) struct Keeper<C: Poolable> {
     pool: Pool<Places<C>>,
     max_size: usize,
     ground: Ground,
@@ -38,7 +38,7 @@ impl Drop for Own {
     }
 }
 
-pub(super) struct Place<C: Poolable> {
+pub(in crate::pool) struct Place<C: Poolable> {
     place: Option<bb8::PooledConnection<'static, Places<C>>>,
     ground: Ground,
 }
