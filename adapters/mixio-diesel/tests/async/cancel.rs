@@ -273,7 +273,7 @@ fn who_swallows_the_cancellation_gets_errors_from_the_connection() {
             let error = sql_query("SELECT 1").execute(&mut connection).unwrap_err().to_string();
             assert!(error.contains("interrupted"), "{error}");
             let error = connection.transaction(|_| QueryResult::Ok(())).unwrap_err();
-            assert_eq!(error, diesel::result::Error::BrokenTransactionManager);
+            assert!(matches!(error, diesel::result::Error::BrokenTransactionManager), "{error}");
             says.set(true);
         });
         tokio::select! {

@@ -4,7 +4,6 @@ use std::io::{BufRead as _, Read as _, Write as _};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use diesel::result::Error;
 use mixio_diesel::PgConnection;
 
 use crate::suite;
@@ -71,12 +70,31 @@ fn errors_say_what_is_wrong() {
         let connection = &mut connection();
         let Err(error) = connection.copy_in("COPY nowhere FROM STDIN") else { panic!() };
         assert!(error.to_string().contains("nowhere"), "{error}");
-        let Err(error) = connection.copy_out("SELECT 1") else { panic!() };
-        assert!(matches!(error, Error::DatabaseError(..)), "{error:?}");
         let mut copy = connection.copy_in("COPY lines FROM STDIN").unwrap();
         writeln!(copy, "one\tis no number").unwrap();
         let error = copy.finish().unwrap_err().to_string();
         assert!(error.contains("invalid input syntax"), "{error}");
         assert_eq!(lines::table.count().get_result(connection), Ok(0_i64));
+    });
+}
+
+#[test]
+fn a_statement_that_is_none_of_these_ends_the_connection_and_hangs_nobody() {
+    crate::run(|| {
+        for (out, sql) in [
+            (true, "SELECT 1"),
+            (true, "COPY lines FROM STDIN"),
+            (true, "SET TIME ZONE 'UTC'"),
+            (false, "SELECT 1"),
+            (false, "COPY lines TO STDOUT"),
+        ] {
+            let connection = &mut connection();
+            let error = match out {
+                true => connection.copy_out(sql).map(drop),
+                false => connection.copy_in(sql).map(drop),
+            };
+            assert!(error.is_err(), "{sql}");
+            assert!(connection.batch_execute("SELECT 1").is_err(), "{sql}");
+        }
     });
 }

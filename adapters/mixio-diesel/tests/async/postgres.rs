@@ -37,7 +37,7 @@ fn a_thread_sleeps_many_times_at_once() {
 fn rows_are_taken_one_after_the_other() {
     crate::run(|| {
         let connection = &mut connection();
-        let query = || diesel::select(diesel::dsl::sql::<BigInt>("generate_series(1, 100000)"));
+        let query = || diesel::select(diesel::dsl::sql::<BigInt>("generate_series(1, 100000)::bigint"));
         let sum: i64 = query().load_iter::<i64, RowByRow>(connection).unwrap().map(Result::unwrap).sum();
         assert_eq!(sum, 5_000_050_000);
         let first: Vec<_> =

@@ -12,7 +12,9 @@ use mixio_test_servers::Postgres;
 
 use crate::suite::server::{database, server, shared_database};
 
-fn each_library(test: fn(fn(&str) -> Builder<PgConnection>)) {
+type NewBuilder = fn(&str) -> Builder<PgConnection>;
+
+fn each_library(test: fn(NewBuilder)) {
     crate::run(move || {
         test(|url| Pool::builder(url).library(Library::Deadpool));
         test(|url| Pool::builder(url).library(Library::Bb8));

@@ -52,7 +52,7 @@ fn a_connection_may_be_dropped_where_a_runtime_runs() {
 fn rows_copies_and_notifications_come() {
     crate::run(|| {
         let mut connection: PgConnection = suite::postgres();
-        let query = diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>("generate_series(1, 1000)"));
+        let query = diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>("generate_series(1, 1000)::bigint"));
         let sum: i64 = query.load_iter::<i64, RowByRow>(&mut connection).unwrap().map(Result::unwrap).sum();
         assert_eq!(sum, 500_500);
         connection.batch_execute("CREATE TABLE lines (id INTEGER); LISTEN kitchen").unwrap();

@@ -24,7 +24,7 @@ diesel::table! {
         date -> Date,
         time -> Time,
         timestamp -> Timestamp,
-        nothing -> Nullable<Integer>,
+        absent -> Nullable<Integer>,
     }
 }
 diesel::joinable!(posts -> users (user_id));
@@ -92,7 +92,7 @@ pub struct Values {
     pub date: chrono::NaiveDate,
     pub time: chrono::NaiveTime,
     pub timestamp: chrono::NaiveDateTime,
-    pub nothing: Option<i32>,
+    pub absent: Option<i32>,
 }
 
 /// Two users; Sean has two posts, the first with two comments; Tess has one post.
@@ -110,7 +110,7 @@ pub const POSTGRES: &str = "
         text TEXT NOT NULL);
     CREATE TABLE values_of_types (id INTEGER PRIMARY KEY, small SMALLINT NOT NULL, big BIGINT NOT NULL,
         single REAL NOT NULL, double DOUBLE PRECISION NOT NULL, text TEXT NOT NULL, bytes BYTEA NOT NULL,
-        truth BOOLEAN NOT NULL, date DATE NOT NULL, time TIME NOT NULL, timestamp TIMESTAMP NOT NULL, nothing INTEGER);";
+        truth BOOLEAN NOT NULL, date DATE NOT NULL, time TIME NOT NULL, timestamp TIMESTAMP NOT NULL, absent INTEGER);";
 
 pub const SQLITE: &str = "
     PRAGMA foreign_keys = ON;
@@ -121,4 +121,4 @@ pub const SQLITE: &str = "
         text TEXT NOT NULL);
     CREATE TABLE values_of_types (id INTEGER PRIMARY KEY, small SMALLINT NOT NULL, big BIGINT NOT NULL,
         single REAL NOT NULL, double DOUBLE NOT NULL, text TEXT NOT NULL, bytes BLOB NOT NULL,
-        truth BOOLEAN NOT NULL, date DATE NOT NULL, time TIME NOT NULL, timestamp TIMESTAMP NOT NULL, nothing INTEGER);";
+        truth BOOLEAN NOT NULL, date DATE NOT NULL, time TIME NOT NULL, timestamp TIMESTAMP NOT NULL, absent INTEGER);";
