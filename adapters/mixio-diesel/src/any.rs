@@ -16,7 +16,7 @@ pub use multi::MultiBackend as AnyBackend;
 use crate::{PgConnection, SqliteConnection};
 
 /// What Diesel derives.
-#[allow(missing_docs, unreachable_pub, reason = "this is not our text")]
+#[allow(missing_docs, unreachable_pub, clippy::large_enum_variant, reason = "what is derived wants it so")]
 mod multi {
     use super::{PgConnection, SqliteConnection};
 

@@ -6,8 +6,10 @@ use diesel::{ConnectionError, ConnectionResult};
 use mixio::{Io, WaitError};
 use tokio::runtime::Handle;
 
+#[cfg(any(feature = "postgres", feature = "bb8"))]
+use tokio::runtime::{Builder, Runtime};
 #[cfg(feature = "postgres")]
-use tokio::{runtime::Runtime, task::AbortHandle};
+use tokio::task::AbortHandle;
 
 /// The runtime that drives the tasks of this thread's connections.
 ///
@@ -24,13 +26,45 @@ pub(crate) fn current_runtime() -> ConnectionResult<Handle> {
     })
 }
 
+/// A runtime of our own, which may be dropped anywhere: nobody waits for its end.
+#[cfg(any(feature = "postgres", feature = "bb8"))]
+pub(crate) struct OwnRuntime(Option<Runtime>);
+
+#[cfg(any(feature = "postgres", feature = "bb8"))]
+impl OwnRuntime {
+    pub(crate) fn new(mut builder: Builder) -> Result<Self, String> {
+        let runtime = builder.enable_all().build();
+        runtime
+            .map(|runtime| OwnRuntime(Some(runtime)))
+            .map_err(|error| format!("cannot make a tokio runtime: {error}"))
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "bb8"))]
+impl std::ops::Deref for OwnRuntime {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "bb8"))]
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Chosen when a connection is opened, by the setting.
 #[cfg(feature = "postgres")]
 pub(crate) enum Waiter {
     /// By `wait`. The tasks run on the runtime where the connection was opened.
     Async(Handle),
     /// On a runtime of its own, which runs while it is waited for: no thread beside that of the caller.
-    Blocking(Box<Runtime>),
+    Blocking(OwnRuntime),
 }
 
 #[cfg(feature = "postgres")]
@@ -38,11 +72,9 @@ impl Waiter {
     pub(crate) fn current() -> ConnectionResult<Self> {
         match Io::current() {
             Io::Async => current_runtime().map(Waiter::Async),
-            Io::Blocking => {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let failed = |error| ConnectionError::BadConnection(format!("cannot make a tokio runtime: {error}"));
-                runtime.map(|runtime| Waiter::Blocking(Box::new(runtime))).map_err(failed)
-            }
+            Io::Blocking => OwnRuntime::new(Builder::new_current_thread())
+                .map(Waiter::Blocking)
+                .map_err(ConnectionError::BadConnection),
         }
     }
 

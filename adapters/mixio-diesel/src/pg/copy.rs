@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::thread;
 
 use diesel::connection::{InstrumentationEvent, StrQueryHelper};
-use diesel::result::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 use futures_util::{Sink as _, Stream as _};
 use tokio_postgres::{CopyInSink, CopyOutStream};
 
@@ -20,7 +20,7 @@ impl PgConnection {
     ///
     /// # Errors
     ///
-    /// If the server won't have it, or `sql` is no such statement.
+    /// If the server won't have it. If `sql` is no such statement then the connection is of no use afterwards.
     ///
     /// # Example
     ///
@@ -45,7 +45,7 @@ impl PgConnection {
     ///
     /// # Errors
     ///
-    /// If the server won't have it, or `sql` is no such statement.
+    /// If the server won't have it. If `sql` is no such statement then the connection is of no use afterwards.
     ///
     /// # Example
     ///
@@ -62,18 +62,29 @@ impl PgConnection {
     /// ```
     pub fn copy_out(&mut self, sql: &str) -> QueryResult<CopyOut<'_>> {
         let stream = self.copy(sql, |connection| connection.link.run(|client| client.copy_out(sql)))?;
-        Ok(CopyOut { connection: self, stream: Some(Box::pin(stream)), chunk: Cursor::default() })
+        Ok(CopyOut {
+            connection: self,
+            stream: Some(Box::pin(stream)),
+            chunk: Cursor::default(),
+            panicking: thread::panicking(),
+        })
     }
 
     fn copy<T>(&mut self, sql: &str, start: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T> {
         self.instrumentation.on_connection_event(InstrumentationEvent::start_query(&StrQueryHelper::new(sql)));
         let started = start(self);
+        if matches!(started, Err(DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _))) {
+            // The server takes it for something else than we do: nobody knows any more whose turn it is.
+            self.link.interrupt();
+        }
         self.note(&started);
         let error = started.as_ref().err();
         self.instrumentation.on_connection_event(InstrumentationEvent::finish_query(&StrQueryHelper::new(sql), error));
         started
     }
 }
+
+type Sink = CopyInSink<Cursor<Vec<u8>>>;
 
 /// A table that is being filled, by [`PgConnection::copy_in`].
 ///
@@ -83,7 +94,7 @@ impl PgConnection {
 pub struct CopyIn<'a> {
     connection: &'a mut PgConnection,
     /// None after an error.
-    sink: Option<Pin<Box<CopyInSink<Cursor<Vec<u8>>>>>>,
+    sink: Option<Pin<Box<Sink>>>,
     buffer: Vec<u8>,
 }
 
@@ -156,6 +167,8 @@ pub struct CopyOut<'a> {
     /// None after the end, and after an error.
     stream: Option<Pin<Box<CopyOutStream>>>,
     chunk: Cursor<Vec<u8>>,
+    /// Whether it was begun by a destructor that runs because of a panic.
+    panicking: bool,
 }
 
 impl BufRead for CopyOut<'_> {
@@ -188,7 +201,7 @@ impl Read for CopyOut<'_> {
 
 impl Drop for CopyOut<'_> {
     fn drop(&mut self) {
-        if self.stream.is_some() && thread::panicking() {
+        if self.stream.is_some() && thread::panicking() && !self.panicking {
             // Nobody knows how much there is to come.
             self.connection.link.interrupt();
         }

@@ -90,6 +90,8 @@ pub struct PgRowByRowCursor<'a> {
     connection: &'a mut PgConnection,
     /// None after the last row, and after an error.
     stream: Option<Pin<Box<RowStream>>>,
+    /// Whether it was begun by a destructor that runs because of a panic.
+    panicking: bool,
 }
 
 impl Iterator for PgRowByRowCursor<'_> {
@@ -111,7 +113,7 @@ impl FusedIterator for PgRowByRowCursor<'_> {}
 
 impl Drop for PgRowByRowCursor<'_> {
     fn drop(&mut self) {
-        if self.stream.is_some() && thread::panicking() {
+        if self.stream.is_some() && thread::panicking() && !self.panicking {
             // Nobody knows how much there is to come.
             self.connection.link.interrupt();
         }
@@ -128,7 +130,7 @@ impl LoadConnection<RowByRow> for PgConnection {
         Pg: QueryMetadata<T::SqlType>,
     {
         let stream = self.run_prepared(&source, start)?;
-        Ok(PgRowByRowCursor { connection: self, stream: Some(Box::pin(stream)) })
+        Ok(PgRowByRowCursor { connection: self, stream: Some(Box::pin(stream)), panicking: thread::panicking() })
     }
 }
 

@@ -5,11 +5,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mixio::{Io, WaitError, in_coroutine, try_wait};
 use tokio::runtime::Handle;
 use tokio::time::timeout_at;
+
+/// The end of a time that begins now. One that doesn't come is far away.
+pub(super) fn after(limit: Duration) -> Instant {
+    const FAR_AWAY: Duration = Duration::from_secs(86400 * 365 * 30);
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or(now + FAR_AWAY)
+}
 
 /// Waits for the future, by the coroutine or the thread. `None` when the time is up.
 pub(super) fn wait_until<F: Future>(io: Io, deadline: Instant, future: F) -> Result<Option<F::Output>, WaitError> {

@@ -109,7 +109,7 @@ impl<C: Poolable> Pool<C> {
     /// With the panic of a function that the [`Builder`] was given.
     pub fn get(&self) -> Result<PooledConnection<C>, PoolError> {
         let shared = &*self.shared;
-        let deadline = Instant::now() + shared.timeout;
+        let deadline = clock::after(shared.timeout);
         loop {
             let mut pooled = match shared.keeper.try_place() {
                 Some(place) => place,

@@ -14,10 +14,10 @@ mod bb8;
 mod deadpool;
 
 /// Makes places, and knows whether what is in one can be handed out.
-struct Places<C>(std::marker::PhantomData<fn() -> C>);
+pub(in crate::pool) struct Places<C>(std::marker::PhantomData<fn() -> C>);
 
 /// A place, as the libraries keep it.
-type Slot<C> = Option<C>;
+pub(in crate::pool) type Slot<C> = Option<C>;
 
 /// What keeps the places.
 pub(super) enum Keeper<C: Poolable> {

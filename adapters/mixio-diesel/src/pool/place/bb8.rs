@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use bb8::{ManageConnection, Pool, QueueStrategy, RunError};
 use mixio::{Io, try_wait};
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout_at;
 
 use super::super::{PoolError, Poolable, State};
 use super::{Places, Slot};
+use crate::waiter::OwnRuntime;
 
-pub(super) struct Keeper<C: Poolable> {
+pub(in crate::pool) struct Keeper<C: Poolable> {
     pool: Pool<Places<C>>,
     max_size: usize,
     ground: Ground,
@@ -24,21 +25,10 @@ pub(super) struct Keeper<C: Poolable> {
 struct Ground {
     handle: Handle,
     /// None if somebody else drives it.
-    own: Option<Arc<Own>>,
+    own: Option<Arc<OwnRuntime>>,
 }
 
-struct Own(Option<Runtime>);
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            // Wherever that is: nobody waits for it.
-            runtime.shutdown_background();
-        }
-    }
-}
-
-pub(super) struct Place<C: Poolable> {
+pub(in crate::pool) struct Place<C: Poolable> {
     place: Option<bb8::PooledConnection<'static, Places<C>>>,
     ground: Ground,
 }
@@ -62,7 +52,7 @@ impl<C: Poolable> ManageConnection for Places<C> {
 
 impl<C: Poolable> Keeper<C> {
     pub(super) fn new(io: Io, max_size: usize, timeout: Duration) -> Result<Self, PoolError> {
-        let refused = |reason: String| PoolError::Build(reason);
+        let refused = PoolError::Build;
         let ground = match io {
             Io::Async => {
                 let handle = Handle::try_current();
@@ -70,9 +60,10 @@ impl<C: Poolable> Keeper<C> {
                 Ground { handle, own: None }
             }
             Io::Blocking => {
-                let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-                let runtime = runtime.map_err(|error| refused(format!("cannot make a tokio runtime: {error}")))?;
-                Ground { handle: runtime.handle().clone(), own: Some(Arc::new(Own(Some(runtime)))) }
+                let mut builder = Builder::new_multi_thread();
+                builder.worker_threads(1);
+                let runtime = OwnRuntime::new(builder).map_err(refused)?;
+                Ground { handle: runtime.handle().clone(), own: Some(Arc::new(runtime)) }
             }
         };
         let size = u32::try_from(max_size).map_err(|_| refused(format!("{max_size} connections are too many")))?;

@@ -13,9 +13,9 @@ use super::super::clock::wait_until;
 use super::super::{PoolError, Poolable, State};
 use super::{Places, Slot};
 
-pub(super) type Place<C> = Object<Places<C>>;
+pub(in crate::pool) type Place<C> = Object<Places<C>>;
 
-pub(super) struct Keeper<C: Poolable>(Pool<Places<C>>);
+pub(in crate::pool) struct Keeper<C: Poolable>(Pool<Places<C>>);
 
 /// Not in time.
 const AT_ONCE: Timeouts = Timeouts { wait: Some(Duration::ZERO), create: None, recycle: None };

@@ -1,0 +1,100 @@
+//! `COPY`.
+
+use std::io::{BufRead as _, Read as _, Write as _};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use mixio_diesel::PgConnection;
+
+use crate::suite;
+
+diesel::table! {
+    lines (id) { id -> Integer, text -> Nullable<Text>, }
+}
+
+fn connection() -> PgConnection {
+    let mut connection: PgConnection = suite::postgres();
+    connection.batch_execute("CREATE TABLE lines (id INTEGER PRIMARY KEY, text TEXT)").unwrap();
+    connection
+}
+
+#[test]
+fn a_table_is_filled_and_read() {
+    crate::run(|| {
+        let connection = &mut connection();
+        let mut copy = connection.copy_in("COPY lines FROM STDIN").unwrap();
+        // More than fits anywhere on the way.
+        for id in 0..100_000 {
+            writeln!(copy, "{id}\tline {id}").unwrap();
+        }
+        assert_eq!(copy.finish(), Ok(100_000));
+        assert_eq!(lines::table.count().get_result(connection), Ok(100_000_i64));
+
+        let copy = connection.copy_out("COPY (SELECT * FROM lines ORDER BY id) TO STDOUT").unwrap();
+        let read = copy.lines().map(Result::unwrap).enumerate();
+        assert_eq!(read.inspect(|(id, line)| assert_eq!(line, &format!("{id}\tline {id}"))).count(), 100_000);
+        // One that is left early.
+        let mut start = [0; 8];
+        connection
+            .copy_out("COPY (SELECT * FROM lines ORDER BY id) TO STDOUT")
+            .unwrap()
+            .read_exact(&mut start)
+            .unwrap();
+        assert_eq!(&start, b"0\tline 0");
+        assert_eq!(lines::table.count().get_result(connection), Ok(100_000_i64));
+    });
+}
+
+#[test]
+fn nothing_is_copied_unless_it_is_finished() {
+    crate::run(|| {
+        let connection = &mut connection();
+        let mut copy = connection.copy_in("COPY lines FROM STDIN").unwrap();
+        writeln!(copy, "1\tone").unwrap();
+        copy.flush().unwrap();
+        drop(copy);
+        assert_eq!(lines::table.count().get_result(connection), Ok(0_i64));
+        // In a transaction it is as any error.
+        let outcome = connection.transaction(|connection| {
+            drop(connection.copy_in("COPY lines FROM STDIN")?);
+            lines::table.count().get_result::<i64>(connection)
+        });
+        assert!(outcome.unwrap_err().to_string().contains("aborted"));
+        assert_eq!(lines::table.count().get_result(connection), Ok(0_i64));
+    });
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    crate::run(|| {
+        let connection = &mut connection();
+        let Err(error) = connection.copy_in("COPY nowhere FROM STDIN") else { panic!() };
+        assert!(error.to_string().contains("nowhere"), "{error}");
+        let mut copy = connection.copy_in("COPY lines FROM STDIN").unwrap();
+        writeln!(copy, "one\tis no number").unwrap();
+        let error = copy.finish().unwrap_err().to_string();
+        assert!(error.contains("invalid input syntax"), "{error}");
+        assert_eq!(lines::table.count().get_result(connection), Ok(0_i64));
+    });
+}
+
+#[test]
+fn a_statement_that_is_none_of_these_ends_the_connection_and_hangs_nobody() {
+    crate::run(|| {
+        for (out, sql) in [
+            (true, "SELECT 1"),
+            (true, "COPY lines FROM STDIN"),
+            (true, "SET TIME ZONE 'UTC'"),
+            (false, "SELECT 1"),
+            (false, "COPY lines TO STDOUT"),
+        ] {
+            let connection = &mut connection();
+            let error = match out {
+                true => connection.copy_out(sql).map(drop),
+                false => connection.copy_in(sql).map(drop),
+            };
+            assert!(error.is_err(), "{sql}");
+            assert!(connection.batch_execute("SELECT 1").is_err(), "{sql}");
+        }
+    });
+}

@@ -1,0 +1,1 @@
+ALTER TABLE migrated DROP COLUMN hair_color;

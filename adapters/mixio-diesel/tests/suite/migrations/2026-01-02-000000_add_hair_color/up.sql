@@ -1,0 +1,1 @@
+ALTER TABLE migrated ADD COLUMN hair_color TEXT;

@@ -1,0 +1,52 @@
+//! A suite for connections: those of this crate, and Diesel's own for comparison.
+
+pub mod schema;
+pub mod server;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use diesel::Connection;
+
+/// A connection to PostgreSQL, which creates its tables in a schema that nobody else has.
+pub fn postgres<C: Connection>() -> C {
+    static SCHEMAS: AtomicU32 = AtomicU32::new(0);
+    let mut connection = C::establish(server::shared_database()).unwrap();
+    let number = SCHEMAS.fetch_add(1, Ordering::Relaxed);
+    connection.batch_execute(&format!("CREATE SCHEMA own{number}; SET search_path TO own{number}")).unwrap();
+    connection
+}
+
+/// A connection to a database of its own.
+pub fn sqlite<C: Connection>() -> C {
+    C::establish(":memory:").unwrap()
+}
+
+/// The suite, for one type of connection, which a function opens.
+macro_rules! suite {
+    ($name:ident, $connection:ty, $open:expr, $schema:ident $(, own: $is_sqlite:literal)?) => {
+        mod $name {
+            use diesel::connection::SimpleConnection as _;
+
+            fn connection() -> $connection {
+                let mut connection: $connection = $open;
+                connection.batch_execute(crate::suite::schema::$schema).unwrap();
+                connection.batch_execute(crate::suite::schema::ROWS).unwrap();
+                connection
+            }
+
+            use super::run;
+
+            mod common {
+                include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/common.rs"));
+            }
+
+            $(
+                const IS_SQLITE: bool = $is_sqlite;
+
+                mod own {
+                    include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/own.rs"));
+                }
+            )?
+        }
+    };
+}
