@@ -14,7 +14,7 @@ use crate::stream::{Budget, Stream};
 /// [`redis::Connection`].
 ///
 /// It is a [`ConnectionLike`]: all of [`redis::Commands`], [`redis::Cmd`], [`redis::Pipeline`], [`redis::transaction`] and
-/// [`redis::Script`] work on it.
+/// its scripts work on it.
 ///
 /// A transaction in which the server refuses a command is an error: that of the first such command. (The redis crate keeps to
 /// itself how to make the error that tells of all of them.)

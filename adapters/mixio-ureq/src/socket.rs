@@ -32,8 +32,8 @@ struct Shared(Mutex<Weak<TcpStream>>);
 enum Home {
     /// It blocks, on any thread.
     Anywhere,
-    /// tokio promises that the id is unique among runtimes that run, and never gives one twice. If it did, a socket of one that
-    /// has ended would give an error.
+    /// tokio promises that the id is unique among runtimes that run; in truth it counts on. If it gave one twice, a socket of a
+    /// runtime that has ended would give an error.
     Runtime(Id),
 }
 

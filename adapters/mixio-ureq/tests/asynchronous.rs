@@ -90,13 +90,13 @@ fn on_half_a_stack() {
 #[test]
 fn looking_up_does_not_block() {
     let server = Server::answering(|_| ok("found"));
-    let url = format!("http://localhost:{}/", server.address().port());
     on_busy_runtime(move |finish| {
+        let url = format!("http://localhost:{}/", server.address().port());
         let request = spawn_local(move || get(&mixio_ureq::agent(), &url).unwrap());
         // It is this thread that lets the other go on, and only after the request had its turn.
-        wait(yield_now());
-        wait(yield_now());
+        wait(tokio::time::sleep(Duration::from_millis(50)));
         assert!(!request.is_finished());
+        assert_eq!(server.accepted(), 0);
         finish.send(()).unwrap();
         assert_eq!(wait(request).unwrap(), "found");
     });
@@ -296,34 +296,41 @@ fn on<T: 'static>(runtime: &Runtime, function: impl FnOnce() -> T + 'static) -> 
     LocalSet::new().block_on(runtime, as_async(function))
 }
 
+/// So slowly that it must be waited for.
+fn slowly(request: &server::Request) -> Vec<u8> {
+    std::thread::sleep(Duration::from_millis(20));
+    ok(request.path())
+}
+
 /// A connection comes along to the runtime where it is used next, whatever has become of the one before.
+fn from_runtime_to_runtime(server: &Server, agent: Agent, url: impl Fn(&str) -> String) {
+    let ask = |runtime: &Runtime, path: &'static str| {
+        let (agent, url) = (agent.clone(), url(path));
+        assert_eq!(on(runtime, move || get(&agent, &url)).unwrap(), path);
+    };
+    let (first, second) = (current_thread(), current_thread());
+    ask(&first, "/1");
+    ask(&second, "/2");
+    ask(&first, "/3");
+    drop(first);
+    // The runtime of the connection has ended.
+    ask(&second, "/4");
+    ask(&second, "/5");
+    drop(second);
+    ask(&current_thread(), "/6");
+    assert_eq!(server.accepted(), 1);
+}
+
 #[test]
-fn from_runtime_to_runtime() {
-    for config in [Agent::config_builder(), trusting()] {
-        let tls = config.build();
-        let server = match tls.tls_config().root_certs() {
-            ureq::tls::RootCerts::Specific(_) => Server::tls(server_config(), |request| ok(request.path())),
-            _ => Server::answering(|request| ok(request.path())),
-        };
-        let is_tls = matches!(tls.tls_config().root_certs(), ureq::tls::RootCerts::Specific(_));
-        let page = move |server: &Server, path| if is_tls { url(server, path) } else { server.url(path) };
-        let agent = mixio_ureq::agent_with(tls);
-        let ask = |runtime: &Runtime, path: &'static str| {
-            let (agent, url) = (agent.clone(), page(&server, path));
-            assert_eq!(on(runtime, move || get(&agent, &url)).unwrap(), path);
-        };
-        let (first, second) = (current_thread(), current_thread());
-        ask(&first, "/1");
-        ask(&second, "/2");
-        ask(&first, "/3");
-        drop(first);
-        // The runtime of the connection has ended.
-        ask(&second, "/4");
-        ask(&second, "/5");
-        drop(second);
-        ask(&current_thread(), "/6");
-        assert_eq!(server.accepted(), 1);
-    }
+fn connections_come_along() {
+    let server = Server::answering(slowly);
+    from_runtime_to_runtime(&server, mixio_ureq::agent(), |path| server.url(path));
+}
+
+#[test]
+fn connections_come_along_with_tls() {
+    let server = Server::tls(server_config(), slowly);
+    from_runtime_to_runtime(&server, mixio_ureq::agent_with(trusting().build()), |path| url(&server, path));
 }
 
 /// A response is `Send`: the rest of it can be read elsewhere.

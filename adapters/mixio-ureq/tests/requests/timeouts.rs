@@ -19,8 +19,10 @@ const LONG: Option<Duration> = Some(Duration::from_secs(100));
 
 type Builder = ConfigBuilder<AgentScope>;
 
+type Shorten = fn(Builder) -> Builder;
+
 /// All long, but for what `shorten` makes short.
-fn agent(shorten: fn(Builder) -> Builder) -> Agent {
+fn agent(shorten: Shorten) -> Agent {
     let long: Builder = Config::builder()
         .timeout_resolve(LONG)
         .timeout_connect(LONG)
@@ -162,7 +164,7 @@ pub(crate) fn drop_by_drop_upload() {
 pub(crate) fn next_to_nothing() {
     const NOTHING: Option<Duration> = Some(Duration::from_nanos(1));
     let server = Server::answering(|_| ok("soon"));
-    let cases: [(Timeout, fn(Builder) -> Builder); 4] = [
+    let cases: [(Timeout, Shorten); 4] = [
         (Timeout::Resolve, |config| config.timeout_resolve(NOTHING)),
         (Timeout::Connect, |config| config.timeout_connect(NOTHING)),
         (Timeout::SendRequest, |config| config.timeout_send_request(NOTHING)),

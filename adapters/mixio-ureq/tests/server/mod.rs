@@ -22,6 +22,9 @@ pub(crate) trait Stream: Read + Write + Send {}
 
 impl<S: Read + Write + Send> Stream for S {}
 
+/// The line and the headers of a request.
+pub(crate) type Head = (String, Vec<(String, String)>);
+
 #[derive(Debug)]
 pub(crate) struct Request {
     /// `GET /path HTTP/1.1`.
@@ -95,7 +98,7 @@ impl Peer {
     }
 
     /// The same, without its body.
-    pub(crate) fn head(&mut self) -> io::Result<Option<(String, Vec<(String, String)>)>> {
+    pub(crate) fn head(&mut self) -> io::Result<Option<Head>> {
         let line = self.line()?;
         if line.is_empty() {
             return Ok(None);
