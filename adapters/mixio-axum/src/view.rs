@@ -13,9 +13,10 @@ use mixio::{Io, inspect};
 use mixio_tokio::Workers;
 use tokio::task::spawn_blocking;
 
+use crate::spawn::Shape;
 use crate::task::{Name, Task};
 use crate::views::{Ticket, Views};
-use crate::way::{Local, Pinned, Shape, Way};
+use crate::way::{Local, Pinned, Way};
 use crate::{Failure, Function};
 
 /// Makes a handler of a plain function, which runs on one of the workers of mixio-tokio: for a server on an ordinary
