@@ -83,7 +83,7 @@ where
 /// # Panics
 ///
 /// On any other runtime, when a request comes: tokio says so. A [`LocalSet`](tokio::task::LocalSet) won't do, since
-/// [`axum::serve`] has its connections beside that.
+/// `axum::serve` has its connections beside that.
 ///
 /// # Example
 ///
