@@ -8,8 +8,8 @@ use actix_web::{HttpResponse, ResponseError};
 /// Why a view gives no answer: an error of actix-web's, which [`View::on_failure`](crate::View::on_failure) can make
 /// another response of.
 ///
-/// A middleware finds it by `response.error()` and
-/// [`as_error::<Failure>()`](actix_web::Error::as_error).
+/// A middleware finds it by `response.error()` and [`as_error::<Failure>()`](actix_web::Error::as_error); where there is
+/// such another response, by `as_error::<InternalError<Failure>>()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Failure {

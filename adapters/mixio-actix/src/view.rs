@@ -132,7 +132,9 @@ where
 /// ```
 pub fn by_setting<F, Args>(function: F) -> View<F, BySetting>
 where
-    F: Function<Args>,
+    F: Function<Args> + Send,
+    F::Output: Send,
+    Args: Send,
 {
     View::new(function, None)
 }

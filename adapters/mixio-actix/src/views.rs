@@ -84,7 +84,9 @@ impl Views {
     /// As [`by_setting()`](crate::by_setting), counted.
     pub fn by_setting<F, Args>(&self, function: F) -> View<F, BySetting>
     where
-        F: Function<Args>,
+        F: Function<Args> + Send,
+        F::Output: Send,
+        Args: Send,
     {
         self.view(function)
     }

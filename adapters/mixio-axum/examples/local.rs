@@ -15,7 +15,7 @@ use mixio::wait;
 use mixio_axum::Views;
 use mixio_tokio::net::TcpStream;
 use mixio_tokio::{spawn_local, time};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 thread_local! {
     /// All views are on this thread, and so need no lock.
@@ -38,7 +38,7 @@ fn serve() -> io::Result<()> {
     let clients = std::env::args().nth(1).and_then(|number| number.parse().ok()).unwrap_or(100);
     let views = Views::new();
     let app = Router::new().route("/hello/{name}", get(views.local(greet)));
-    let listener = wait(TcpListener::bind("127.0.0.1:0"))?;
+    let listener = listen()?;
     let address = listener.local_addr()?;
     let server = tokio::task::spawn_local(axum::serve(listener, app).into_future());
 
@@ -55,6 +55,13 @@ fn serve() -> io::Result<()> {
     wait(views.stop());
     server.abort();
     Ok(())
+}
+
+/// With room for clients that all come before the first is let in. Usually that's for 128.
+fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    socket.listen(4096)
 }
 
 fn ask(address: SocketAddr, path: &str) -> io::Result<String> {

@@ -14,7 +14,7 @@ use mixio::Io;
 use mixio_axum::Views;
 use mixio_tokio::net::TcpStream;
 use mixio_tokio::{thread, time};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// Nothing here says `async`.
 fn greet(Path(name): Path<String>) -> String {
@@ -31,7 +31,7 @@ async fn main() -> io::Result<()> {
     let clients = std::env::args().nth(1).and_then(|number| number.parse().ok()).unwrap_or(100);
     let views = Views::new();
     let app = Router::new().route("/hello/{name}", get(views.pinned(greet))).route("/fail", get(views.pinned(fail)));
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let listener = listen()?;
     let address = listener.local_addr()?;
 
     // The clients are plain functions too, on a thread of their own.
@@ -58,6 +58,13 @@ fn visit(address: SocketAddr, clients: usize) -> io::Result<()> {
     }
     println!("{clients} clients, MIXIO={}, each served in 200 ms: {:.1?} together", Io::current(), start.elapsed());
     Ok(())
+}
+
+/// With room for clients that all come before the first is let in. Usually that's for 128.
+fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    socket.listen(4096)
 }
 
 fn ask(address: SocketAddr, path: &str) -> io::Result<String> {

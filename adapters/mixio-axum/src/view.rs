@@ -13,9 +13,10 @@ use mixio::{Io, inspect};
 use mixio_tokio::Workers;
 use tokio::task::spawn_blocking;
 
+use crate::spawn::Shape;
 use crate::task::{Name, Task};
 use crate::views::{Ticket, Views};
-use crate::way::{Local, Pinned, Shape, Way};
+use crate::way::{Local, Pinned, Way};
 use crate::{Failure, Function};
 
 /// Makes a handler of a plain function, which runs on one of the workers of mixio-tokio: for a server on an ordinary
@@ -82,7 +83,7 @@ where
 /// # Panics
 ///
 /// On any other runtime, when a request comes: tokio says so. A [`LocalSet`](tokio::task::LocalSet) won't do, since
-/// [`axum::serve`] has its connections beside that.
+/// `axum::serve` has its connections beside that.
 ///
 /// # Example
 ///

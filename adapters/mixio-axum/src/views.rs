@@ -28,8 +28,12 @@ use crate::{Failure, Function, View};
 /// let views = Views::new();
 /// let app = Router::new().route("/", get(views.pinned(|| "served")));
 /// let listener = TcpListener::bind("localhost:0").await?;
-/// // When it is to end: first the views, while all that they need is there, then the server.
-/// axum::serve(listener, app).with_graceful_shutdown(views.stop()).await
+/// # let signal = async {};
+/// let end = async move {
+///     signal.await;
+///     views.stop().await; // first the views, while all that they need is there
+/// };
+/// axum::serve(listener, app).with_graceful_shutdown(end).await
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]

@@ -20,8 +20,9 @@ const CHUNK: usize = 8 << 10;
 
 /// Makes a body for a response of a plain function, which writes it.
 ///
-/// The function starts when the response's head has been sent, on a stack of its own, and may [`wait`](mixio::wait). It runs
-/// only while the client takes what it writes: from each piece on it stays suspended until there is room for the next.
+/// The function starts when the response is sent, after the view has returned it, on a stack of its own, and may
+/// [`wait`](mixio::wait). It runs only while the client takes what it writes: from each piece on it stays suspended until
+/// there is room for the next.
 ///
 /// If it fails, or panics, the connection is closed, so that the client can tell that the body isn't whole; a panic is logged.
 /// If the client goes away the function is unwound, as one that is [attached](crate::attached).

@@ -53,7 +53,7 @@ fn each_extractor() {
             text
         };
         config
-            .app_data(web::Data::from(std::sync::Arc::new(Cell::new(0_u32))))
+            .app_data(web::Data::new(Cell::new(0_u32)))
             .route("/path/{name}/{number}", web::get().to(handler(path)))
             .route("/query", web::get().to(handler(query)))
             .route("/form", web::post().to(handler(form)))

@@ -46,25 +46,14 @@ impl Host {
         let handle = told.recv_timeout(PATIENCE).expect("the server starts");
         Host { address, handle, thread: Some(thread) }
     }
-
-    /// Waits until connections have ended, and then until the server has.
-    pub(crate) fn stop(&mut self) {
-        self.end(true);
-    }
-
-    fn end(&mut self, gracefully: bool) {
-        if let Some(thread) = self.thread.take() {
-            mixio::wait(self.handle.stop(gracefully));
-            thread.join().unwrap();
-        }
-    }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
         // After a failure it may never end.
-        if !thread::panicking() {
-            self.end(false);
+        if let Some(thread) = self.thread.take().filter(|_| !thread::panicking()) {
+            mixio::wait(self.handle.stop(false));
+            thread.join().unwrap();
         }
     }
 }

@@ -19,7 +19,7 @@ fn stopping_waits_for_views_whose_client_has_gone_and_for_what_they_leave() {
     is_send(&views);
     let gate = web::Data::new(Semaphore::new(0));
     let (tell, told) = mpsc::channel();
-    let mut host = {
+    let host = {
         let (views, gate) = (views.clone(), gate.clone());
         Host::with_workers(2, move |config| {
             let (all, gate, tell) = (views.clone(), gate.clone(), tell.clone());
@@ -73,7 +73,6 @@ fn stopping_waits_for_views_whose_client_has_gone_and_for_what_they_leave() {
     has_stopped.recv_timeout(PATIENCE).unwrap();
     waiting.join().unwrap();
     assert_eq!(views.running(), 0);
-    host.stop();
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn ask(host: &Host) {
     client.get("/brew/5").assert(200, "coffee");
     client.get("/brew/50").assert(418, "teapot 50");
     client.get("/not_send").assert(200, "5");
-    for path in ["/layered", "/nested/"] {
+    for path in ["/layered", "/nested"] {
         let reply = client.get(path);
         reply.assert(200, "seen by the layer");
         assert_eq!(reply.header("x-layer"), Some("yes"));
