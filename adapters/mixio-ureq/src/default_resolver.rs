@@ -33,6 +33,8 @@ pub struct DefaultResolver(());
 
 impl Resolver for DefaultResolver {
     fn resolve(&self, uri: &Uri, config: &Config, limit: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        // ureq's would begin all the same, and may be fast.
+        Budget::new(limit).attempt(1)?;
         if Io::current() == Io::Blocking {
             return resolver::DefaultResolver::default().resolve(uri, config, limit);
         }
