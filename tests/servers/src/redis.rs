@@ -1,6 +1,7 @@
 //! A Redis server.
 
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 use std::thread::sleep;
@@ -65,7 +66,11 @@ impl Redis {
     pub fn restart(&self) {
         self.guardian.start();
         let started = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+        // It listens at the one after the other.
+        let is_there = || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() && UnixStream::connect(&self.socket).is_ok()
+        };
+        while !is_there() {
             assert!(started.elapsed() < PATIENCE, "Redis does not start");
             sleep(Duration::from_millis(10));
         }
