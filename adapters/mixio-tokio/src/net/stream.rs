@@ -71,9 +71,10 @@ impl<T: TokioStream> Stream<T> {
     pub(super) fn into_std(self) -> io::Result<T::Std> {
         match self {
             Stream::Blocking(stream) => Ok(stream),
-            Stream::Async(stream, _) => {
+            Stream::Async(stream, timeouts) => {
                 let stream = stream.into_std()?;
                 stream.set_nonblocking(false)?;
+                timeouts.apply(&SockRef::from(&stream))?;
                 Ok(stream)
             }
         }
@@ -100,15 +101,17 @@ impl<T: TokioStream> Stream<T> {
     }
 
     pub(super) fn timeout(&self, direction: Direction) -> io::Result<Option<Duration>> {
-        direction.timeout(&self.socket())
+        match self {
+            Stream::Blocking(_) => direction.timeout(&self.socket()),
+            Stream::Async(_, timeouts) => Ok(timeouts.get(direction)),
+        }
     }
 
     pub(super) fn set_timeout(&self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
-        direction.set_timeout(&self.socket(), timeout)?;
-        if let Stream::Async(_, timeouts) = self {
-            timeouts.set(direction, timeout);
+        match self {
+            Stream::Blocking(_) => direction.set_timeout(&self.socket(), timeout),
+            Stream::Async(_, timeouts) => timeouts.set(direction, timeout),
         }
-        Ok(())
     }
 
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -13,7 +13,8 @@ use crate::place::{need_runtime, wait_io};
 
 /// The timeouts of an asynchronous stream, which it shares with its clones.
 ///
-/// They are those of the socket: kept here as well, so that not each read has to ask the kernel.
+/// Kept here, where the kernel needn't be told of each: a client that has a deadline sets one before each read. The socket, which
+/// doesn't block, has no use for them before it is std's again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timeouts(Arc<[Timeout; 2]>);
 
@@ -44,8 +45,30 @@ impl Timeouts {
         wait_io(async { timeout(limit, operation).await.unwrap_or_else(expired) })
     }
 
-    pub(super) fn set(&self, direction: Direction, timeout: Option<Duration>) {
+    pub(super) fn get(&self, direction: Direction) -> Option<Duration> {
+        self.0[direction as usize].get()
+    }
+
+    /// # Errors
+    ///
+    /// If the timeout is zero, as with std.
+    pub(super) fn set(&self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
+        if timeout == Some(Duration::ZERO) {
+            return Err(zero_timeout());
+        }
         self.0[direction as usize].set(timeout);
+        Ok(())
+    }
+
+    /// Gives them to a socket that is to block.
+    pub(super) fn apply(&self, socket: &SockRef<'_>) -> io::Result<()> {
+        for direction in [Direction::Read, Direction::Write] {
+            let timeout = self.get(direction);
+            if direction.timeout(socket)? != timeout {
+                direction.set_timeout(socket, timeout)?;
+            }
+        }
+        Ok(())
     }
 }
 
