@@ -89,7 +89,8 @@ fn examples(source: &str) -> Vec<(usize, String)> {
             }
             (Some((_, _, example)), None) => {
                 // What rustdoc hides.
-                let hidden = text.trim_start().strip_prefix('#').filter(|rest| rest.is_empty() || rest.starts_with(' '));
+                let hidden =
+                    text.trim_start().strip_prefix('#').filter(|rest| rest.is_empty() || rest.starts_with(' '));
                 *example += hidden.unwrap_or(text);
                 *example += "\n";
             }

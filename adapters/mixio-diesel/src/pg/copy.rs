@@ -86,11 +86,7 @@ impl PgConnection {
         })
     }
 
-    fn copy<T>(
-        &mut self,
-        sql: &str,
-        start: impl FnOnce(&mut Link, Statement) -> QueryResult<T>,
-    ) -> QueryResult<T> {
+    fn copy<T>(&mut self, sql: &str, start: impl FnOnce(&mut Link, Statement) -> QueryResult<T>) -> QueryResult<T> {
         self.instrumentation.on_connection_event(InstrumentationEvent::start_query(&StrQueryHelper::new(sql)));
         let prepared = self.link.run(|client| client.prepare(sql));
         let started = prepared.and_then(|statement| start(&mut self.link, statement));
