@@ -3,15 +3,7 @@
 //! `build.rs` takes them from the source of Diesel that cargo has downloaded. There is one package for each database, since
 //! Diesel's examples choose it by a feature. `MIXIO` is the setting, as always.
 #![cfg(test)]
-#![allow(
-    clippy::all,
-    dead_code,
-    unused_imports,
-    unused_variables,
-    unused_macros,
-    non_local_definitions,
-    reason = "Diesel's"
-)]
+#![allow(warnings, clippy::all, reason = "it is Diesel's text")]
 
 use std::process::{ExitCode, Termination};
 use std::sync::{Mutex, OnceLock};
