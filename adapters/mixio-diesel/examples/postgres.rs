@@ -1,6 +1,7 @@
 //! A hundred functions that ask PostgreSQL for something slow, on one thread, with ten connections.
 //!
 //! The database is that of `DATABASE_URL`, or one that is started for this.
+#![allow(missing_docs, reason = "what Diesel makes of a function")]
 
 use std::error::Error;
 use std::time::{Duration, Instant};

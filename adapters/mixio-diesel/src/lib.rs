@@ -89,9 +89,9 @@ mod any;
 pub mod pg;
 #[cfg(any(feature = "deadpool", feature = "bb8"))]
 pub mod pool;
+mod runtime;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-mod waiter;
 
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 pub use any::{AnyBackend, AnyConnection, AnyTransactionManager};

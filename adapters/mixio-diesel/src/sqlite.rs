@@ -28,7 +28,7 @@ use mixio::Io;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::waiter::current_runtime;
+use crate::runtime::current_runtime;
 
 /// A row as it is inside of Diesel's own connection.
 type BorrowedRow = <diesel::SqliteConnection as LoadConnection>::Row<'static, 'static>;

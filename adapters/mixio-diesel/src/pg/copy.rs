@@ -8,9 +8,9 @@ use std::thread;
 use diesel::connection::{InstrumentationEvent, StrQueryHelper};
 use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 use futures_util::{Sink as _, Stream as _};
-use tokio_postgres::{CopyInSink, CopyOutStream};
+use tokio_postgres::{CopyInSink, CopyOutStream, Statement};
 
-use super::PgConnection;
+use super::{Link, PgConnection};
 
 /// How much to gather before it is handed on.
 const CHUNK: usize = 64 * 1024;
@@ -20,7 +20,8 @@ impl PgConnection {
     ///
     /// # Errors
     ///
-    /// If the server won't have it. If `sql` is no such statement then the connection is of no use afterwards.
+    /// If the server won't have it. Unless that is because of its syntax, the connection is of no use afterwards: the driver
+    /// loses count of the answers then.
     ///
     /// # Example
     ///
@@ -37,7 +38,15 @@ impl PgConnection {
     /// }
     /// ```
     pub fn copy_in(&mut self, sql: &str) -> QueryResult<CopyIn<'_>> {
-        let sink = self.copy(sql, |connection| connection.link.run(|client| client.copy_in(sql)))?;
+        let sink = self.copy(sql, |link, statement| {
+            let sink = link.run(|client| async move { client.copy_in(&statement).await });
+            if sink.is_err() {
+                // The driver says that the copy has failed, which the server didn't wait for: they have lost count of
+                // whose turn it is.
+                link.interrupt();
+            }
+            sink
+        })?;
         Ok(CopyIn { connection: self, sink: Some(Box::pin(sink)), buffer: Vec::new() })
     }
 
@@ -61,7 +70,14 @@ impl PgConnection {
     /// }
     /// ```
     pub fn copy_out(&mut self, sql: &str) -> QueryResult<CopyOut<'_>> {
-        let stream = self.copy(sql, |connection| connection.link.run(|client| client.copy_out(sql)))?;
+        let stream = self.copy(sql, |link, statement| {
+            let stream = link.run(|client| async move { client.copy_out(&statement).await });
+            if matches!(stream, Err(DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _))) {
+                // It was something else: the server may wait for data, in vain.
+                link.interrupt();
+            }
+            stream
+        })?;
         Ok(CopyOut {
             connection: self,
             stream: Some(Box::pin(stream)),
@@ -70,13 +86,10 @@ impl PgConnection {
         })
     }
 
-    fn copy<T>(&mut self, sql: &str, start: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T> {
+    fn copy<T>(&mut self, sql: &str, start: impl FnOnce(&mut Link, Statement) -> QueryResult<T>) -> QueryResult<T> {
         self.instrumentation.on_connection_event(InstrumentationEvent::start_query(&StrQueryHelper::new(sql)));
-        let started = start(self);
-        if matches!(started, Err(DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _))) {
-            // The server takes it for something else than we do: nobody knows any more whose turn it is.
-            self.link.interrupt();
-        }
+        let prepared = self.link.run(|client| client.prepare(sql));
+        let started = prepared.and_then(|statement| start(&mut self.link, statement));
         self.note(&started);
         let error = started.as_ref().err();
         self.instrumentation.on_connection_event(InstrumentationEvent::finish_query(&StrQueryHelper::new(sql), error));

@@ -16,7 +16,7 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Connection, Error, Socket};
 
 use super::error::{from_postgres, lost};
-use crate::waiter::Waiter;
+use super::waiter::Waiter;
 
 /// How long each attempt to cancel a query on the server may take, and how long to wait for its effect.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@ mod error;
 mod link;
 mod load;
 mod row;
+mod waiter;
 
 use std::any::Any;
 use std::time::Duration;

@@ -43,6 +43,7 @@
 //! [`begin_test_transaction`](diesel::Connection::begin_test_transaction) stays open, as in Diesel's pool.
 
 mod builder;
+#[cfg_attr(not(feature = "deadpool"), allow(dead_code, reason = "bb8 keeps the time by the clock of tokio"))]
 mod clock;
 mod error;
 mod place;

@@ -37,6 +37,8 @@ pub(super) enum Place<C: Poolable> {
 
 impl<C: Poolable> Keeper<C> {
     pub(super) fn new(library: Library, io: Io, max_size: usize, timeout: Duration) -> Result<Self, PoolError> {
+        #[cfg(not(feature = "bb8"))]
+        let _ = (io, timeout); // deadpool needs neither
         match library {
             #[cfg(feature = "deadpool")]
             Library::Deadpool => deadpool::Keeper::new(max_size).map(Keeper::Deadpool),

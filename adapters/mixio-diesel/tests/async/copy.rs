@@ -68,7 +68,9 @@ fn nothing_is_copied_unless_it_is_finished() {
 fn errors_say_what_is_wrong() {
     crate::run(|| {
         let connection = &mut connection();
-        let Err(error) = connection.copy_in("COPY nowhere FROM STDIN") else { panic!() };
+        let Err(error) = connection.copy_in("COPY lines INTO STDIN") else { panic!() };
+        assert!(error.to_string().contains("syntax error"), "{error}");
+        let Err(error) = connection.copy_out("COPY nowhere TO STDOUT") else { panic!() };
         assert!(error.to_string().contains("nowhere"), "{error}");
         let mut copy = connection.copy_in("COPY lines FROM STDIN").unwrap();
         writeln!(copy, "one\tis no number").unwrap();
@@ -86,6 +88,7 @@ fn a_statement_that_is_none_of_these_ends_the_connection_and_hangs_nobody() {
             (true, "COPY lines FROM STDIN"),
             (true, "SET TIME ZONE 'UTC'"),
             (false, "SELECT 1"),
+            (false, "COPY nowhere FROM STDIN"),
             (false, "COPY lines TO STDOUT"),
         ] {
             let connection = &mut connection();

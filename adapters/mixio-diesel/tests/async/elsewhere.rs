@@ -56,7 +56,10 @@ fn on_the_thread_of_an_executor_it_is_an_error() {
         let error = sql_query("SELECT 1").execute(&mut connection).unwrap_err().to_string();
         assert!(error.contains("cannot wait") && error.contains("as_async"), "{error}");
         let mut connection = mixio::as_async(|| SqliteConnection::establish(":memory:").unwrap()).await;
-        let error = sql_query("SELECT 1").execute(&mut connection).unwrap_err().to_string();
+        // It isn't ready at once.
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let error = connection.with(move |_| held.recv().is_ok()).unwrap_err().to_string();
+        drop(hold);
         assert!(error.contains("cannot wait"), "{error}");
     });
 }

@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 
 use super::super::{PoolError, Poolable, State};
 use super::{Places, Slot};
-use crate::waiter::OwnRuntime;
+use crate::runtime::OwnRuntime;
 
 pub(in crate::pool) struct Keeper<C: Poolable> {
     pool: Pool<Places<C>>,
