@@ -1,8 +1,8 @@
 //! The HTTP client: ureq, which is synchronous, on sockets that wait.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{array, fmt, io};
+use std::{fmt, io};
 
 use serde_json::Value;
 use ureq::config::Config;
@@ -15,18 +15,17 @@ const MAX_REPLY: u64 = 64 << 10;
 /// The size of the buffers of a connection, in bytes.
 const BUFFER: usize = 8 << 10;
 
-/// ureq looks at all of an agent's idle connections for each request. With a thousand of them that was an eighth of all the
-/// server's work; so there are some agents, which have a few each.
-const AGENTS: usize = 128;
-
-/// Connections to the kitchen that each of them keeps for the next order.
-const MAX_IDLE: usize = 32;
+/// How many agents are kept for the next requests.
+const MAX_AGENTS: usize = 4096;
 
 /// Calls other servers. To the function that calls, it looks as if it blocked.
+///
+/// Each request has an agent for itself, which keeps its connection: ureq looks at all of an agent's connections for each request,
+/// and with a thousand of them that was an eighth of all the server's work.
 pub struct Http {
-    /// They take turns.
-    agents: [Agent; AGENTS],
-    next: AtomicUsize,
+    config: Config,
+    /// Those that nobody uses; the last one back is the first that is used again.
+    agents: Mutex<Vec<Agent>>,
 }
 
 /// What a server has answered.
@@ -66,12 +65,12 @@ impl Http {
             // A connection for each order that is with the kitchen, and what is sent either way is short.
             .input_buffer_size(BUFFER)
             .output_buffer_size(BUFFER)
-            .max_idle_connections(MAX_IDLE)
-            .max_idle_connections_per_host(MAX_IDLE)
+            .max_idle_connections(1)
+            .max_idle_connections_per_host(1)
             // Less than servers commonly keep an idle connection, lest a request is sent while they close it.
             .max_idle_age(Duration::from_secs(3))
             .build();
-        Http { agents: array::from_fn(|_| mixio_ureq::agent_with(config.clone())), next: AtomicUsize::new(0) }
+        Http { config, agents: Mutex::default() }
     }
 
     /// Sends a form. It is sent once: if that fails, nothing here tries again.
@@ -80,8 +79,18 @@ impl Http {
     ///
     /// If there is no answer; any status is one.
     pub fn post(&self, url: &Uri, form: &[(&str, String)]) -> Result<Reply, Failure> {
+        // If this function is cut in its midst, the agent goes, and its connection with it.
+        let agent = self.agents().pop().unwrap_or_else(|| mixio_ureq::agent_with(self.config.clone()));
+        let reply = self.post_by(&agent, url, form);
+        let mut agents = self.agents();
+        if agents.len() < MAX_AGENTS {
+            agents.push(agent);
+        }
+        reply
+    }
+
+    fn post_by(&self, agent: &Agent, url: &Uri, form: &[(&str, String)]) -> Result<Reply, Failure> {
         let form = form.iter().map(|(key, value)| (*key, value.as_str()));
-        let agent = &self.agents[self.next.fetch_add(1, Ordering::Relaxed) % AGENTS];
         let mut response = agent.post(url).send_form(form).map_err(|error| Failure::of(&error, url))?;
         let status = response.status().as_u16();
         match response.body_mut().with_config().limit(MAX_REPLY).read_to_vec() {
@@ -89,6 +98,11 @@ impl Http {
             Err(Error::BodyExceedsLimit(_)) => Err(Failure::Unexpected(status)),
             Err(error) => Err(Failure::of(&error, url)),
         }
+    }
+
+    /// It is never locked for long: nothing waits while it is.
+    fn agents(&self) -> MutexGuard<'_, Vec<Agent>> {
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -17,7 +17,8 @@ pub struct Underway {
     left: watch::Sender<bool>,
 }
 
-type Key = (Box<str>, Box<str>);
+/// The user and the token, neither of which has a line break in it.
+type Key = Arc<str>;
 
 /// Held by who takes care of an order. Dropped before the order is [settled](Care::settled), it leaves the order to the recovery.
 pub struct Care {
@@ -70,7 +71,7 @@ impl Underway {
 }
 
 fn key(order: &Order) -> Key {
-    (order.user.as_str().into(), order.token.as_str().into())
+    format!("{}\n{}", order.user, order.token).into()
 }
 
 impl Care {
