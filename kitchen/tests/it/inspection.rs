@@ -14,7 +14,7 @@ fn it_shows_where_a_view_waits() {
     let reply = get(host.address, "/inspect/");
     let line = reply.body.lines().find(|line| line.contains("\"kitchen::views::food_delivery\" waits "));
     let line = line.unwrap_or_else(|| panic!("{reply:?}"));
-    assert!(line.contains("mixio-tokio/src/") && line.contains("bytes of stack"), "{line}");
+    assert!(line.contains("kitchen/src/http/waiting.rs:") && line.contains("bytes of stack"), "{line}");
     let reply = get(host.address, "/inspect/?backtraces=1");
     assert!(reply.body.contains("kitchen::http::Http::post"), "{}", reply.body);
     go_on.send(()).unwrap();
