@@ -223,7 +223,7 @@ fn a_once_cell_whose_value_waits_is_initialised_by_the_neighbour() {
 fn the_page_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = Vec::new();
-    for folder in ["tests", "src/coroutine/set_aside/tests", "kitchen/tests"] {
+    for folder in ["tests", "src/coroutine/set_aside/tests", "kitchen/tests", "adapters/mixio-diesel/tests"] {
         read_sources(&root.join(folder), &mut sources);
     }
     let page = fs::read_to_string(root.join("docs/soundness.md")).unwrap();
