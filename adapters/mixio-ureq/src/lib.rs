@@ -54,8 +54,8 @@
 //! An [`Agent`] is `Send` and `Sync`, and one is enough: it keeps connections for the next requests, and any thread may have
 //! it. A connection of [`Io::Async`](mixio::Io) moves to the runtime where it is used next, so threads with a runtime each, such
 //! as [`mixio_tokio::Workers`], may share an agent, and outlive each other. So does the body of a response, which is `Send`. On
-//! a thread without a runtime the rest of a body can be read while the runtime of its connection runs; new requests are an
-//! error.
+//! a thread without a runtime the rest of a body can be read while the runtime of its connection runs, unless there is a timeout;
+//! new requests are an error.
 //!
 //! # Cancellation
 //!

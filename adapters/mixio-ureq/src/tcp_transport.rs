@@ -16,8 +16,10 @@ use crate::socket::Socket;
 ///
 /// It is what [`TcpConnector`](crate::TcpConnector) gives, for other connectors to build on.
 ///
-/// The head of a request that has a body is sent together with the first piece of it: ureq makes two of them, and each that is
-/// sent costs as much as all else that a short request needs. (Not over TLS, where they can't be told apart.)
+/// The head of a request whose body has a `content-length` is sent together with the first piece of it: ureq makes two of
+/// them, and each that is sent costs as much as all else that a short request needs. (Not over TLS, where they can't be told
+/// apart.) So a reader that is the body of such a request must not wait for the server to have seen the head. A chunked body
+/// may: it can be a stream that takes its time, and its head is sent at once.
 pub struct TcpTransport {
     socket: Socket,
     buffers: LazyBuffers,
@@ -101,11 +103,12 @@ impl Transport for TcpTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        self.socket.is_idle()
+        // A head is left if the answer was there before anybody had asked. It must not get in front of another.
+        self.head.is_empty() && self.socket.is_idle()
     }
 }
 
-/// Whether it is the whole head of a request, and one that can't be all of it.
+/// Whether it is the whole head of a request, and one that can't be all of it: its body is to come, and presumably at once.
 fn has_body_to_come(output: &[u8]) -> bool {
     if !output.ends_with(b"\r\n\r\n") {
         return false;
@@ -117,9 +120,8 @@ fn has_body_to_come(output: &[u8]) -> bool {
     }
     let value =
         |name: &str| request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|it| it.value);
-    // Who expects to be told to go on waits for that first.
-    value("expect").is_none()
-        && (value("content-length").is_some_and(|length| length != b"0") || value("transfer-encoding").is_some())
+    // Who expects to be told to go on waits for that first. And who doesn't know the length may have nothing to send yet.
+    value("expect").is_none() && value("content-length").is_some_and(|length| length != b"0")
 }
 
 /// Sets it if it isn't what it was: that takes a system call.
@@ -150,7 +152,8 @@ mod tests {
     fn which_heads_have_a_body_to_come() {
         for (output, comes) in [
             ("POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\n", true),
-            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", true),
+            ("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n", true),
+            ("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n", false),
             ("POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nhello", false),
             ("POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n", false),
             ("POST / HTTP/1.1\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n", false),

@@ -1,8 +1,11 @@
 //! Requests that succeed, and those that can't.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -60,6 +63,84 @@ pub(crate) fn chunked() {
         let mut body = sent.as_slice();
         let mut answer = agent.post(server.url("/")).send(SendBody::from_reader(&mut body)).unwrap();
         assert!(answer.body_mut().read_to_vec().unwrap() == sent);
+    }
+    assert_eq!(server.accepted(), 1);
+}
+
+/// A stream whose data come only when the server has seen the request.
+struct Later(mpsc::Receiver<()>);
+
+impl Read for Later {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.recv_timeout(Duration::from_secs(60)) {
+            Ok(()) => {
+                buffer[..5].copy_from_slice(b"later");
+                Ok(5)
+            }
+            Err(RecvTimeoutError::Disconnected) => Ok(0),
+            Err(RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+}
+
+/// The server sees that it is asked before there is anything of the body.
+pub(crate) fn streamed() {
+    let (seen, is_seen) = mpsc::channel();
+    let seen = Mutex::new(Some(seen));
+    let server = Server::start(move |stream, _| {
+        let mut peer = Peer::new(stream);
+        let (line, headers) = peer.head().unwrap().unwrap();
+        assert!(line.starts_with("POST") && headers.contains(&("transfer-encoding".into(), "chunked".into())));
+        let seen = seen.lock().unwrap().take().unwrap();
+        seen.send(()).unwrap();
+        drop(seen);
+        let mut body = [0; b"5\r\nlater\r\n0\r\n\r\n".len()];
+        peer.read_exact(&mut body).unwrap();
+        peer.send(&ok(body)).unwrap();
+        peer.until_closed();
+    });
+    let mut body = Later(is_seen);
+    let mut answer = mixio_ureq::agent().post(server.url("/")).send(SendBody::from_reader(&mut body)).unwrap();
+    assert_eq!(answer.body_mut().read_to_string().unwrap(), "5\r\nlater\r\n0\r\n\r\n");
+}
+
+/// A body that fails, or panics, before there is anything of it.
+struct Fails(bool);
+
+impl Read for Fails {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        assert!(self.0, "no body");
+        Err(io::Error::other("no body"))
+    }
+}
+
+/// Nothing of that request is left over for the next one.
+pub(crate) fn failing_body() {
+    let server = Server::answering(|request| ok(&request.body));
+    let agent = mixio_ureq::agent();
+    for fails in [true, false] {
+        let post = agent.post(server.url("/")).header("content-length", "5");
+        let sent = catch_unwind(AssertUnwindSafe(|| post.send(SendBody::from_reader(&mut Fails(fails)))));
+        assert!(if fails { sent.unwrap().is_err() } else { sent.is_err() });
+        for word in ["one", "two"] {
+            let mut answer = agent.post(server.url("/")).send(word).unwrap();
+            assert_eq!(answer.body_mut().read_to_string().unwrap(), word);
+        }
+    }
+}
+
+/// With a length that was announced, and a body in several pieces; one of them looks like the head of a request.
+pub(crate) fn in_pieces() {
+    const HEAD: &str = "POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\n";
+    let server = Server::answering(|request| ok(&request.body));
+    let agent = mixio_ureq::agent();
+    for pieces in [["one ", HEAD, " two"], [HEAD, HEAD, HEAD], ["", "", "three"], ["one", HEAD, HEAD]] {
+        let whole = pieces.concat();
+        let [mut first, mut second, mut third] = pieces.map(str::as_bytes);
+        let mut body = first.by_ref().chain(second.by_ref()).chain(third.by_ref());
+        let post = agent.post(server.url("/")).header("content-length", whole.len().to_string());
+        let mut answer = post.send(SendBody::from_reader(&mut body)).unwrap();
+        assert_eq!(answer.body_mut().read_to_string().unwrap(), whole);
     }
     assert_eq!(server.accepted(), 1);
 }

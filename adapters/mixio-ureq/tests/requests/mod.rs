@@ -22,7 +22,7 @@ macro_rules! in_this_setting {
 macro_rules! all_requests_in_this_setting {
     () => {
         $crate::in_this_setting! {
-            basics: get, post, chunked, compressed, large, redirects, bad_status, expects_continue, names, no_such_name,
+            basics: get, post, chunked, streamed, failing_body, in_pieces, compressed, large, redirects, bad_status, expects_continue, names, no_such_name,
                 refused, several_addresses;
             pool: keep_alive, unread, closed_by_the_server, said_something_unasked, shut_down, shut_down_while_idle;
             timeouts: connect, connect_handshake, response, body, upload, global, per_call, per_read, per_write,
