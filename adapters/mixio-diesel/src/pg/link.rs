@@ -112,7 +112,7 @@ impl Link {
         let next = self.notifications.recv();
         // Nothing is sent, so there is nothing to interrupt.
         let arrived = match limit {
-            Some(limit) => self.state.waiter.wait(async { timeout(limit, next).await }),
+            Some(limit) => self.state.waiter.within(limit, next),
             None => self.state.waiter.wait(next).map(Ok),
         };
         match arrived.map_err(|error| lost(format!("cannot wait: {error}")))? {

@@ -1,11 +1,14 @@
 //! Who waits for the driver: the coroutine, or the thread.
 
 use std::future::Future;
+use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
 use mixio::{Io, WaitError};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::AbortHandle;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use crate::runtime::{OwnRuntime, current_runtime};
 
@@ -33,6 +36,24 @@ impl Waiter {
         match self {
             Waiter::Async(_) => mixio::try_wait(future),
             Waiter::Blocking(runtime) => Ok(runtime.block_on(future)),
+        }
+    }
+
+    /// The same, for no longer than that. Where there is no runtime it is that of the connection whose timer is asked.
+    pub(super) fn within<F: Future>(
+        &self,
+        limit: Duration,
+        future: F,
+    ) -> Result<Result<F::Output, Elapsed>, WaitError> {
+        match self {
+            Waiter::Async(handle) => {
+                let limited = {
+                    let _entered = Handle::try_current().is_err().then(|| handle.enter());
+                    timeout(limit, future)
+                };
+                mixio::try_wait(limited)
+            }
+            Waiter::Blocking(runtime) => Ok(runtime.block_on(async { timeout(limit, future).await })),
         }
     }
 

@@ -80,14 +80,16 @@ impl<C: Poolable> Builder<C> {
 
     /// How long [`Pool::get`] may take: 30 seconds, if it isn't said.
     ///
-    /// In [`Io::Blocking`] a [`setup`](Self::setup) function isn't interrupted when the time is up.
+    /// Outside of [`as_async`](mixio::as_async()), and so in [`Io::Blocking`], neither a [`setup`](Self::setup) function nor a
+    /// [test](Self::test_on_check_out) is interrupted when the time is up: they take as long as the server does.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
     }
 
     /// Whether the server is asked (`SELECT 1`) before a connection is handed out: no, if it isn't said. Without that, a
-    /// server that is gone is noticed when its socket was closed, and otherwise by the first query.
+    /// server that is gone is noticed when its socket was closed, and otherwise by the first query. One that doesn't answer is
+    /// waited for until the [time](Self::timeout) is up.
     pub fn test_on_check_out(mut self, test: bool) -> Self {
         self.test_on_check_out = test;
         self

@@ -27,7 +27,8 @@ pub(super) fn wait_until<F: Future>(io: Io, deadline: Instant, future: F) -> Res
     Ok(try_wait(async { timeout_at(deadline.into(), future).await })?.ok())
 }
 
-fn park_until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+/// Waits for the future by the thread, which may be one that tokio polls. `None` when the time is up.
+pub(super) fn park_until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     loop {

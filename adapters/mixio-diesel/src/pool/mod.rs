@@ -38,9 +38,12 @@
 //! inside of a transaction, and when the [`AsAsync`](mixio::AsAsync) that used it is dropped. One whose server is
 //! known to be gone isn't handed out. [`Builder::test_on_check_out`] asks the server each time.
 //!
-//! What a session has set (`SET search_path`, a temporary table) stays set: the pool can't know. A transaction that was
-//! begun by SQL (`batch_execute("BEGIN")`) is unknown to Diesel, and so to the pool. A transaction of
-//! [`begin_test_transaction`](diesel::Connection::begin_test_transaction) stays open, as in Diesel's pool.
+//! What a session has set (`SET search_path`, a temporary table, `LISTEN`) stays set: the pool can't know. What is left of a
+//! result that was read row by row, or of a `COPY`, arrives before the answer to the next query. A
+//! [token](crate::pg::PgConnection::cancel_token) cancels whatever query is under way when it is used, also that of whoever has
+//! the connection then. A transaction that was begun by SQL (`batch_execute("BEGIN")`) is unknown to Diesel, and so to the
+//! pool. A transaction of [`begin_test_transaction`](diesel::Connection::begin_test_transaction) stays open, as in Diesel's
+//! pool.
 
 mod builder;
 #[cfg_attr(not(feature = "deadpool"), allow(dead_code, reason = "bb8 keeps the time by the clock of tokio"))]
@@ -52,7 +55,7 @@ mod pooled;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mixio::{Io, as_async, in_coroutine, try_wait};
 
@@ -73,7 +76,7 @@ pub struct Pool<C: Poolable> {
 struct Shared<C: Poolable> {
     keeper: Keeper<C>,
     opening: Opening<C>,
-    timeout: std::time::Duration,
+    timeout: Duration,
     test_on_check_out: bool,
     waiting: AtomicUsize,
     io: Io,
@@ -123,12 +126,14 @@ impl<C: Poolable> Pool<C> {
                 pooled.fill(self.open(deadline)?);
                 return Ok(pooled);
             }
-            if !shared.test_on_check_out || pooled.batch_execute("SELECT 1").is_ok() {
+            if !shared.test_on_check_out {
                 return Ok(pooled);
             }
-            pooled.discard();
+            if let Some(tested) = self.test(pooled, deadline)? {
+                return Ok(tested);
+            }
             if Instant::now() >= deadline {
-                return Err(self.exhausted());
+                return Err(PoolError::Connect { limit: shared.timeout });
             }
         }
     }
@@ -142,17 +147,36 @@ impl<C: Poolable> Pool<C> {
     fn open(&self, deadline: Instant) -> Result<C, PoolError> {
         let shared = &*self.shared;
         let limit = deadline.saturating_duration_since(Instant::now());
-        if shared.io == Io::Blocking || !in_coroutine() || tokio::runtime::Handle::try_current().is_err() {
-            return shared.opening.open(limit);
+        let opening = shared.opening.clone();
+        self.within(limit, move || opening.open(limit))?.unwrap_or(Err(PoolError::Connect { limit: shared.timeout }))
+    }
+
+    /// The connection, if its server answers. Otherwise it is closed.
+    fn test(
+        &self,
+        mut pooled: PooledConnection<C>,
+        deadline: Instant,
+    ) -> Result<Option<PooledConnection<C>>, PoolError> {
+        let limit = deadline.saturating_duration_since(Instant::now());
+        let tested = self.within(limit, move || match pooled.batch_execute("SELECT 1") {
+            Ok(()) => Some(pooled),
+            Err(_) => {
+                pooled.discard();
+                None
+            }
+        });
+        Ok(tested?.flatten())
+    }
+
+    /// Calls the function where it can be left alone when the time is up; `None` if it is.
+    fn within<T: 'static>(&self, limit: Duration, call: impl FnOnce() -> T + 'static) -> Result<Option<T>, PoolError> {
+        if self.shared.io == Io::Blocking || !in_coroutine() || tokio::runtime::Handle::try_current().is_err() {
+            return Ok(Some(call()));
         }
         // In a coroutine of its own, which is dropped when the time is up.
-        let opening = shared.opening.clone();
-        let opened = as_async(move || opening.open(limit));
-        match try_wait(async { tokio::time::timeout(limit, opened).await }) {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(_)) => Err(PoolError::Connect { limit: shared.timeout }),
-            Err(error) => Err(PoolError::CannotWait(error)),
-        }
+        let called = as_async(call);
+        let called = try_wait(async { tokio::time::timeout(limit, called).await });
+        called.map(Result::ok).map_err(PoolError::CannotWait)
     }
 
     fn exhausted(&self) -> PoolError {

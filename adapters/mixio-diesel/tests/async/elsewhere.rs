@@ -1,8 +1,11 @@
 //! Where a connection of `Io::Async` is used elsewhere than in a coroutine.
 
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_query;
-use mixio_diesel::pool::{Pool, PoolError};
+use mixio_diesel::pool::{Library, Pool, PoolError};
 use mixio_diesel::{PgConnection, SqliteConnection};
 
 use crate::suite::server::shared_database;
@@ -44,6 +47,50 @@ fn on_a_thread_of_its_own<C: Connection + 'static>(url: &'static str, ask: fn(&m
 fn on_a_thread_it_is_driven_by_the_runtime_where_it_was_opened() {
     on_a_thread_of_its_own::<PgConnection>(shared_database(), |connection| sql_query("SELECT 1").execute(connection));
     on_a_thread_of_its_own::<SqliteConnection>(":memory:", |connection| sql_query("SELECT 1").execute(connection));
+}
+
+/// What is made while the thread has a runtime, of which another thread takes care.
+fn with_a_runtime<T>(make: impl FnOnce() -> T) -> (tokio::runtime::Runtime, T) {
+    mixio::Io::Async.set();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let made = {
+        let _entered = runtime.enter();
+        make()
+    };
+    (runtime, made)
+}
+
+#[test]
+fn notifications_are_waited_for_on_a_thread_without_a_runtime() {
+    let (_runtime, mut connection) = with_a_runtime(|| PgConnection::establish(shared_database()).unwrap());
+    connection.batch_execute("LISTEN elsewhere").unwrap();
+    assert!(connection.wait_for_notification(Some(Duration::from_millis(10))).unwrap().is_none());
+    connection.batch_execute("NOTIFY elsewhere, 'here'").unwrap();
+    let arrived = connection.wait_for_notification(Some(Duration::from_secs(60))).unwrap();
+    assert_eq!(arrived.unwrap().payload, "here");
+}
+
+#[test]
+fn a_pool_is_waited_for_on_a_thread_without_a_runtime() {
+    for library in [Library::Deadpool, Library::Bb8] {
+        let (_runtime, (pool, held)) = with_a_runtime(|| {
+            let builder = Pool::<PgConnection>::builder(shared_database()).max_size(1).library(library);
+            let pool = builder.timeout(Duration::from_secs(2)).build().unwrap();
+            let held = pool.get().unwrap();
+            (pool, held)
+        });
+        assert!(matches!(pool.get(), Err(PoolError::Timeout { .. })));
+        drop(held);
+        assert_eq!(sql_query("SELECT 1").execute(&mut pool.get().unwrap()), Ok(1));
+        let waits = pool.clone();
+        let held = pool.get().unwrap();
+        let waiting = std::thread::spawn(move || sql_query("SELECT 1").execute(&mut waits.get().unwrap()));
+        while pool.state().waiting == 0 && !waiting.is_finished() {
+            std::thread::yield_now();
+        }
+        drop(held);
+        assert_eq!(waiting.join().unwrap(), Ok(1));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Places that bb8 keeps.
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use mixio::{Io, try_wait};
 use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout_at;
 
+use super::super::clock::park_until;
 use super::super::{PoolError, Poolable, State};
 use super::{Places, Slot};
 use crate::runtime::OwnRuntime;
@@ -31,6 +33,18 @@ struct Ground {
 pub(in crate::pool) struct Place<C: Poolable> {
     place: Option<bb8::PooledConnection<'static, Places<C>>>,
     ground: Ground,
+}
+
+impl Ground {
+    /// Polls the future where it may start tasks that somebody runs, and has a timer: also on a thread without a runtime.
+    fn stand<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
+        let mut future = Box::pin(future);
+        poll_fn(move |context| {
+            let elsewhere = self.own.is_some() || Handle::try_current().is_err();
+            let _entered = elsewhere.then(|| self.handle.enter());
+            future.as_mut().poll(context)
+        })
+    }
 }
 
 impl<C: Poolable> ManageConnection for Places<C> {
@@ -78,15 +92,18 @@ impl<C: Poolable> Keeper<C> {
 
     pub(super) fn place(&self, io: Io, deadline: Instant) -> Result<Option<Place<C>>, PoolError> {
         loop {
-            let get = async { timeout_at(deadline.into(), self.pool.get_owned()).await };
-            let got = match (io, &self.ground.own) {
-                (Io::Blocking, Some(_)) => Ok(self.ground.handle.block_on(get)),
-                _ => try_wait(get),
+            let get = self.pool.get_owned();
+            let got = match io {
+                Io::Blocking => Ok(park_until(deadline, self.ground.stand(get))),
+                Io::Async => {
+                    let limited = self.ground.stand(async { timeout_at(deadline.into(), get).await });
+                    try_wait(limited).map(Result::ok)
+                }
             };
             let got = match got.map_err(PoolError::CannotWait)? {
-                Err(_) | Ok(Err(RunError::TimedOut)) => return Ok(None),
-                Ok(Err(RunError::User(never))) => match never {},
-                Ok(Ok(got)) => got,
+                None | Some(Err(RunError::TimedOut)) => return Ok(None),
+                Some(Err(RunError::User(never))) => match never {},
+                Some(Ok(got)) => got,
             };
             let mut place = Place { place: Some(got), ground: self.ground.clone() };
             if place.slot().as_mut().is_none_or(Poolable::is_alive) {
