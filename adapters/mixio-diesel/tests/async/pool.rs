@@ -1,7 +1,10 @@
 //! The pools: waiting, running out, and what they are told to do with their connections.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
@@ -25,7 +28,7 @@ fn each_library(test: fn(NewBuilder)) {
 #[test]
 fn whoever_comes_too_late_waits_and_then_gives_up() {
     each_library(|builder| {
-        let pool = builder(shared_database()).max_size(2).timeout(Duration::from_millis(50)).build().unwrap();
+        let pool = builder(shared_database()).max_size(2).timeout(Duration::from_secs(2)).build().unwrap();
         let held = [pool.get().unwrap(), pool.get().unwrap()];
         let Err(error) = pool.get() else { panic!() };
         assert!(matches!(error, PoolError::Timeout { .. }), "{error:?}");
@@ -126,10 +129,59 @@ fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
         assert_eq!(pool.state().size, 0);
         // Nor a setup that never ends.
         let setup = |connection: &mut PgConnection| connection.batch_execute("SELECT pg_sleep(600)");
-        let pool = builder(shared_database()).setup(setup).timeout(Duration::from_millis(200)).build().unwrap();
+        let pool = builder(shared_database()).setup(setup).timeout(Duration::from_secs(2)).build().unwrap();
         let Err(error) = pool.get() else { panic!() };
         assert!(matches!(error, PoolError::Connect { .. }), "{error}");
         assert_eq!(pool.state().size, 0);
+    });
+}
+
+/// The same server, by a detour that can be cut: from then on nothing comes through, and nothing is closed.
+fn detour(url: &str) -> (String, Arc<AtomicBool>) {
+    let address = url.split(['@', '/']).nth(3).unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let by_detour = url.replace(&address, &listener.local_addr().unwrap().to_string());
+    let cut = Arc::new(AtomicBool::new(false));
+    let is_cut = cut.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (client, server) = (stream.unwrap(), TcpStream::connect(&address).unwrap());
+            for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
+                let is_cut = is_cut.clone();
+                thread::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    while let Ok(size @ 1..) = from.read(&mut buffer) {
+                        while is_cut.load(Ordering::Relaxed) {
+                            thread::park();
+                        }
+                        to.write_all(&buffer[..size])?;
+                    }
+                    to.shutdown(Shutdown::Write)
+                });
+            }
+        }
+    });
+    (by_detour, cut)
+}
+
+#[test]
+fn a_test_that_is_not_answered_ends_in_time() {
+    each_library(|builder| {
+        let (url, cut) = detour(shared_database());
+        let limit = Duration::from_secs(2);
+        let pool = builder(&url).max_size(1).test_on_check_out(true).timeout(limit).build().unwrap();
+        for _ in 0..2 {
+            drop(pool.get().unwrap());
+        }
+        cut.store(true, Ordering::Relaxed);
+        let asks = pool.clone();
+        let asked = mixio_tokio::spawn_local(move || asks.get().map(drop));
+        let asked = wait(async { tokio::time::timeout(Duration::from_secs(60), asked).await });
+        let error = asked.expect("it ends").unwrap().unwrap_err();
+        assert!(matches!(error, PoolError::Connect { .. }), "{error:?}");
+        while pool.state().size > 0 {
+            wait(tokio::time::sleep(Duration::from_millis(1)));
+        }
     });
 }
 

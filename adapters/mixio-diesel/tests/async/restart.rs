@@ -59,8 +59,13 @@ fn a_connection_that_was_terminated_is_not_handed_out() {
             let before = pid(&mut pool.get().unwrap()).unwrap();
             crate::suite::server::server().execute(&url, &format!("SELECT pg_terminate_backend({before})"));
             if !test {
-                // Until the news is here.
-                mixio::wait(tokio::time::sleep(Duration::from_millis(500)));
+                let server = crate::suite::server::server();
+                let is_there = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {before}");
+                while server.execute(&url, &is_there) != "0" {
+                    mixio::wait(tokio::time::sleep(Duration::from_millis(10)));
+                }
+                // It has said so before it ended: until the driver has heard it.
+                mixio::wait(tokio::time::sleep(Duration::from_millis(100)));
             }
             let after = pid(&mut pool.get().unwrap()).unwrap();
             assert_ne!(before, after);

@@ -24,7 +24,7 @@ fn each_library(test: fn(NewBuilder)) {
 #[test]
 fn whoever_comes_too_late_waits_and_then_gives_up() {
     each_library(|builder| {
-        let pool = builder(shared_database()).max_size(1).timeout(Duration::from_millis(50)).build().unwrap();
+        let pool = builder(shared_database()).max_size(1).timeout(Duration::from_secs(2)).build().unwrap();
         let held = pool.get().unwrap();
         let Err(error) = pool.get() else { panic!() };
         assert!(matches!(error, PoolError::Timeout { .. }), "{error:?}");
