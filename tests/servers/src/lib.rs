@@ -14,6 +14,7 @@ pub use postgres::Postgres;
 pub use process::Process;
 pub use redis::Redis;
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,8 +33,16 @@ fn free_address(ip: Ipv4Addr) -> SocketAddr {
 /// A new folder for one server, which its guardian removes.
 fn temporary_folder(name: &str) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("mixio-{name}.{}.{number}", std::process::id()));
-    std::fs::create_dir(&folder).expect("a temporary folder can be made");
-    folder
+    loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("mixio-{name}.{}.{number}", std::process::id()));
+        match std::fs::create_dir(&folder) {
+            // It was left behind by a process of the same number: in a container they begin anew.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => {
+                made.expect("a temporary folder can be made");
+                return folder;
+            }
+        }
+    }
 }

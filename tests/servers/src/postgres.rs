@@ -80,7 +80,9 @@ impl Postgres {
         let mut ready = Command::new(self.programs.join("pg_isready"));
         ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
         while !ready.status().expect("pg_isready runs").success() {
-            assert!(fs::exists(format!("/proc/{pid}/stat")).unwrap_or(false), "PostgreSQL has ended");
+            // Its parent hasn't waited for it: it stays as a zombie.
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+            assert!(stat.is_ok_and(|stat| !stat.contains(") Z ")), "PostgreSQL has ended");
             assert!(started.elapsed() < PATIENCE, "PostgreSQL does not start");
             sleep(Duration::from_millis(20));
         }

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::free_port;
 use crate::guardian::Guardian;
+use crate::{free_port, temporary_folder};
 
 /// How long it may take to start, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,8 +34,7 @@ impl Redis {
             "these tests need Redis: apt-get install redis-server"
         );
         let port = free_port();
-        let folder = std::env::temp_dir().join(format!("mixio-redis.{}.{port}", std::process::id()));
-        std::fs::create_dir(&folder).expect("a temporary folder can be made");
+        let folder = temporary_folder("redis");
         let folder = folder.to_str().expect("its name is UTF-8");
         let port_text = port.to_string();
         let socket = format!("{folder}/socket");
