@@ -1,6 +1,7 @@
 //! The same views on either database, on either kind of I/O; and the migrations.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 use std::thread;
@@ -70,7 +71,22 @@ fn migrations_are_checked_and_applied() {
             let (output, text) = run(&mut command);
             assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
             assert!(text.contains(says), "{arguments:?}: {text}");
+            // What is only checked isn't so much as made.
+            assert!(code == 0 || !Path::new(database).exists(), "{arguments:?} has made {database}");
         }
+    }
+}
+
+#[test]
+fn many_may_migrate_at_once() {
+    let (_directory, databases) = databases();
+    for database in &databases {
+        let migrate = || kitchen().args(["migrate", "--database", database]).spawn().unwrap();
+        let programs: Vec<_> = (0..8).map(|_| migrate()).collect();
+        let outputs: Vec<_> = programs.into_iter().map(|program| program.wait_with_output().unwrap()).collect();
+        assert!(outputs.iter().all(|output| output.status.success()), "{database}: {outputs:?}");
+        let applied = outputs.iter().filter(|output| output.stdout.starts_with(b"applied ")).count();
+        assert_eq!(applied, 1, "{database}: {outputs:?}");
     }
 }
 
