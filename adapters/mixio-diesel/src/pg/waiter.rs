@@ -1,11 +1,13 @@
 //! Who waits for the driver: the coroutine, or the thread.
 
 use std::future::Future;
+use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
 use mixio::{Io, WaitError};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 use crate::runtime::{OwnRuntime, current_runtime};
 
@@ -33,6 +35,21 @@ impl Waiter {
         match self {
             Waiter::Async(_) => mixio::try_wait(future),
             Waiter::Blocking(runtime) => Ok(runtime.block_on(future)),
+        }
+    }
+
+    /// As [`wait`](Self::wait), for so long: none if the time is up.
+    pub(super) fn wait_within<F: Future>(&self, limit: Duration, future: F) -> Result<Option<F::Output>, WaitError> {
+        match self {
+            Waiter::Async(handle) => {
+                // By the timer of that runtime: there may be none where it's waited for.
+                let limited = {
+                    let _entered = handle.enter();
+                    timeout(limit, future)
+                };
+                mixio::try_wait(limited).map(Result::ok)
+            }
+            Waiter::Blocking(runtime) => Ok(runtime.block_on(async { timeout(limit, future).await.ok() })),
         }
     }
 
