@@ -31,6 +31,9 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_lock(5012306)";
 /// How long to wait for a connection. Queries are short, so a longer queue means that the database is in trouble.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long PostgreSQL may say nothing: longer than a statement may take. Then its machine is gone, or the network between.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// A connection for ordinary, synchronous Diesel. It goes back to its pool when dropped.
 pub type Connection = PooledConnection<AnyConnection>;
 
@@ -57,8 +60,13 @@ impl Database {
 }
 
 fn set_up(connection: &mut AnyConnection) -> QueryResult<()> {
-    let setup = if connection.as_sqlite().is_some() { SQLITE_SETUP } else { POSTGRES_SETUP };
-    connection.batch_execute(setup)
+    match connection.as_postgres() {
+        None => connection.batch_execute(SQLITE_SETUP),
+        Some(postgres) => {
+            postgres.limit_answers(Some(SILENCE));
+            postgres.batch_execute(POSTGRES_SETUP)
+        }
+    }
 }
 
 /// Brings the database up to date, or creates it. Gives whether an earlier run has left orders that aren't settled.

@@ -90,6 +90,49 @@ fn many_may_migrate_at_once() {
     }
 }
 
+/// A connection whose server is there and says nothing, as when its machine has lost its power.
+#[test]
+fn a_database_that_falls_silent() {
+    let database = POSTGRES.database();
+    for io in ["async", "blocking"] {
+        let mut command = kitchen();
+        command.env("MIXIO", io).args(["--database", &database, "--connections", "1", "--retry-after", "60s"]);
+        let (program, address) = Program::start(&mut command);
+        assert_eq!(get(address, "/?details=pizza").status, 200, "{io}");
+        let others = "datname = current_database() AND pid <> pg_backend_pid()";
+        let servers = POSTGRES.execute(&database, &format!("SELECT pid FROM pg_stat_activity WHERE {others}"));
+        let servers: Vec<_> = servers.lines().map(Stopped::new).collect();
+        assert!(!servers.is_empty());
+        get(address, "/?details=soup").assert_error(503);
+        // The next one gets a new connection.
+        assert_eq!(get(address, "/?details=cake").status, 200, "{io}");
+        drop(servers);
+        program.signal("INT");
+        program.assert_ends_well();
+    }
+}
+
+/// A process that is stopped for so long.
+struct Stopped(String);
+
+impl Stopped {
+    fn new(pid: &str) -> Self {
+        let this = Stopped(pid.into());
+        this.signal("STOP");
+        this
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.0]).status().unwrap().success());
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.signal("CONT");
+    }
+}
+
 #[test]
 fn a_database_that_is_not_there() {
     for url in ["postgres://nobody@127.0.0.1:1/nowhere", "sqlite:///nowhere/at/all"] {
