@@ -1,13 +1,15 @@
 //! The database: which one, the URL says.
 
+use std::path::Path;
 use std::time::Duration;
 
+use diesel::backend::Backend;
 use diesel::connection::SimpleConnection as _;
-use diesel::migration::{Migration, Result as MigrationResult};
+use diesel::migration::{Migration, MigrationSource as _, Result as MigrationResult};
 use diesel::{Connection as _, QueryResult};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use mixio_diesel::pool::{Pool, PooledConnection};
-use mixio_diesel::{AnyBackend, AnyConnection};
+use mixio_diesel::{AnyBackend, AnyConnection, SqliteConnection};
 
 use crate::error::Error;
 use crate::orders::Order;
@@ -22,11 +24,15 @@ const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON
 /// Said to each connection to PostgreSQL.
 const POSTGRES_SETUP: &str = "SET statement_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s';";
 
-/// Two programs don't migrate at once: each asks PostgreSQL for this lock, which goes with the connection.
+/// Two programs don't migrate at once: each asks PostgreSQL for this lock, which goes with the connection. In SQLite a transaction
+/// keeps the others out.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_lock(5012306)";
 
 /// How long to wait for a connection. Queries are short, so a longer queue means that the database is in trouble.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long PostgreSQL may say nothing: longer than a statement may take. Then its machine is gone, or the network between.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// A connection for ordinary, synchronous Diesel. It goes back to its pool when dropped.
 pub type Connection = PooledConnection<AnyConnection>;
@@ -54,8 +60,13 @@ impl Database {
 }
 
 fn set_up(connection: &mut AnyConnection) -> QueryResult<()> {
-    let setup = if connection.as_sqlite().is_some() { SQLITE_SETUP } else { POSTGRES_SETUP };
-    connection.batch_execute(setup)
+    match connection.as_postgres() {
+        None => connection.batch_execute(SQLITE_SETUP),
+        Some(postgres) => {
+            postgres.limit_answers(Some(SILENCE));
+            postgres.batch_execute(POSTGRES_SETUP)
+        }
+    }
 }
 
 /// Brings the database up to date, or creates it. Gives whether an earlier run has left orders that aren't settled.
@@ -91,16 +102,26 @@ pub fn migrate(url: &str, check: bool) -> Result<String, String> {
 fn apply(url: &str) -> Result<Vec<String>, String> {
     let mut connection = open(url)?;
     let applied = match connection.as_sqlite() {
-        Some(sqlite) => sqlite.batch_execute(&format!("{SQLITE_SETUP} PRAGMA journal_mode = WAL;")),
-        None => connection.batch_execute(MIGRATION_LOCK),
-    }
-    .map_err(Into::into)
-    .and_then(|()| run_pending(&mut connection));
+        Some(sqlite) => apply_to_sqlite(sqlite),
+        None => {
+            let locked = connection.batch_execute(MIGRATION_LOCK);
+            locked.map_err(Into::into).and_then(|()| run_pending(&mut connection, POSTGRES))
+        }
+    };
     applied.map_err(|error| because(&error))
 }
 
-fn run_pending(connection: &mut AnyConnection) -> MigrationResult<Vec<String>> {
-    let pending = pending(connection)?;
+fn apply_to_sqlite(connection: &mut SqliteConnection) -> MigrationResult<Vec<String>> {
+    connection.batch_execute(SQLITE_SETUP)?;
+    connection.batch_execute("PRAGMA journal_mode = WAL")?;
+    connection.immediate_transaction(|connection| run_pending(connection, SQLITE))
+}
+
+fn run_pending<DB: Backend>(
+    connection: &mut impl MigrationHarness<DB>,
+    source: EmbeddedMigrations,
+) -> MigrationResult<Vec<String>> {
+    let pending = connection.pending_migrations(source)?;
     for migration in &pending {
         connection.run_migration(migration)?;
     }
@@ -109,22 +130,29 @@ fn run_pending(connection: &mut AnyConnection) -> MigrationResult<Vec<String>> {
 
 /// Which are missing. This changes nothing: a database that was never migrated stays without a table of migrations.
 fn missing(url: &str) -> Result<Vec<String>, String> {
+    if is_no_file(url) {
+        let all: MigrationResult<Vec<Box<dyn Migration<AnyBackend>>>> = SQLITE.migrations();
+        return all.map(|all| names(&all)).map_err(|error| because(&error));
+    }
     let mut connection = open(url)?;
     // Asking for those that are applied makes the table in which they are noted.
     connection
         .begin_test_transaction()
         .map_err(Into::into)
-        .and_then(|()| pending(&mut connection))
+        .and_then(|()| {
+            let source = if connection.as_sqlite().is_some() { SQLITE } else { POSTGRES };
+            connection.pending_migrations(source)
+        })
         .map(|pending| names(&pending))
         .map_err(|error| because(&error))
 }
 
-fn pending(connection: &mut AnyConnection) -> MigrationResult<Vec<Box<dyn Migration<AnyBackend>>>> {
-    let source = if connection.as_sqlite().is_some() { SQLITE } else { POSTGRES };
-    connection.pending_migrations(source)
+/// Whether it would be an SQLite file that isn't there yet: SQLite makes a file of what it opens.
+fn is_no_file(url: &str) -> bool {
+    !url.contains("://") && !url.starts_with("file:") && !Path::new(url).exists()
 }
 
-fn names(migrations: &[Box<dyn Migration<AnyBackend>>]) -> Vec<String> {
+fn names<DB: Backend>(migrations: &[Box<dyn Migration<DB>>]) -> Vec<String> {
     migrations.iter().map(|migration| migration.name().to_string()).collect()
 }
 

@@ -52,7 +52,9 @@ where
     move |request: Request| {
         let answer = timeout(LIMIT, view.call((request,)));
         async {
-            answer.await.unwrap_or_else(|_| Ok(Ok(SendResponse::new(failing("the database does not answer in time")))))
+            answer.await.unwrap_or_else(|_| {
+                Ok(Ok(SendResponse::new(failing("no answer in time: the database hangs, or no thread is free"))))
+            })
         }
     }
 }

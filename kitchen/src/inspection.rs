@@ -43,10 +43,14 @@ pub async fn page(http: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().content_type(plain).insert_header(("cache-control", "no-store")).body(text))
 }
 
-/// Whether it comes from this machine, and not from elsewhere through a proxy that runs here.
+/// What proxies say of themselves, those that do.
+const FORWARDED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+
+/// Whether it comes from this machine, and not from elsewhere through a proxy that runs here and says so. One that doesn't (nginx,
+/// unless it is told to) must itself keep others out.
 fn is_near(http: &HttpRequest) -> bool {
     let near = http.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-    near && !["forwarded", "x-forwarded-for", "via"].iter().any(|header| http.headers().contains_key(*header))
+    near && !FORWARDED.iter().any(|header| http.headers().contains_key(*header))
 }
 
 #[cfg(test)]

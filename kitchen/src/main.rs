@@ -10,10 +10,12 @@ use kitchen::server::{serve, stop_signal, urls};
 use kitchen::settings::{Arguments, Command};
 use kitchen::{database, logs};
 use mixio::Io;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 fn main() -> ExitCode {
     let Arguments { command, settings } = Arguments::parse();
     logs::init(&settings.logs);
+    raise_file_limit();
     let done = Io::from_env().map_err(|error| format!("MIXIO: {error}")).and_then(|io| {
         io.set();
         match command {
@@ -30,6 +32,17 @@ fn main() -> ExitCode {
             let _ = writeln!(io::stderr(), "kitchen: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Each order takes two sockets, and what a shell lets us open by itself, 1,024 files mostly, is for programs that can't count further.
+fn raise_file_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| match soft < hard {
+        true => setrlimit(Resource::RLIMIT_NOFILE, hard, hard),
+        false => Ok(()),
+    });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 

@@ -88,7 +88,8 @@ pub struct Settings {
     #[arg(long, env = "KITCHEN_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
     pub shutdown_timeout: Duration,
 
-    /// Lists the views that wait at /inspect/, for who calls from this machine; this costs some time at each wait
+    /// Lists the views that wait at /inspect/, for who calls from this machine; this costs some time at each wait. A proxy on
+    /// this machine that adds no header such as X-Forwarded-For must keep others from that page itself
     #[arg(long, env = "KITCHEN_INSPECT", value_parser = FalseyValueParser::new())]
     pub inspect: bool,
 

@@ -64,7 +64,7 @@ impl Http {
         Http { client }
     }
 
-    /// Sends a form. It is sent once: if that fails, nothing here tries again.
+    /// Sends a form. It is sent once: if that fails after some of it was sent, nothing here tries again.
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let mut builder = legacy::Client::builder(TokioExecutor::new());
-        builder.pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).retry_canceled_requests(false);
+        builder.pool_idle_timeout(IDLE).pool_timer(TokioTimer::new());
         Client { client: builder.build(connector), limit }
     }
 

@@ -1,6 +1,7 @@
 //! The same views on either database, on either kind of I/O; and the migrations.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 use std::thread;
@@ -70,7 +71,65 @@ fn migrations_are_checked_and_applied() {
             let (output, text) = run(&mut command);
             assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
             assert!(text.contains(says), "{arguments:?}: {text}");
+            // What is only checked isn't so much as made.
+            assert!(code == 0 || !Path::new(database).exists(), "{arguments:?} has made {database}");
         }
+    }
+}
+
+#[test]
+fn many_may_migrate_at_once() {
+    let (_directory, databases) = databases();
+    for database in &databases {
+        let migrate = || kitchen().args(["migrate", "--database", database]).spawn().unwrap();
+        let programs: Vec<_> = (0..8).map(|_| migrate()).collect();
+        let outputs: Vec<_> = programs.into_iter().map(|program| program.wait_with_output().unwrap()).collect();
+        assert!(outputs.iter().all(|output| output.status.success()), "{database}: {outputs:?}");
+        let applied = outputs.iter().filter(|output| output.stdout.starts_with(b"applied ")).count();
+        assert_eq!(applied, 1, "{database}: {outputs:?}");
+    }
+}
+
+/// A connection whose server is there and says nothing, as when its machine has lost its power.
+#[test]
+fn a_database_that_falls_silent() {
+    let database = POSTGRES.database();
+    for io in ["async", "blocking"] {
+        let mut command = kitchen();
+        command.env("MIXIO", io).args(["--database", &database, "--connections", "1", "--retry-after", "60s"]);
+        let (program, address) = Program::start(&mut command);
+        assert_eq!(get(address, "/?details=pizza").status, 200, "{io}");
+        let others = "datname = current_database() AND pid <> pg_backend_pid()";
+        let servers = POSTGRES.execute(&database, &format!("SELECT pid FROM pg_stat_activity WHERE {others}"));
+        let servers: Vec<_> = servers.lines().map(Stopped::new).collect();
+        assert!(!servers.is_empty());
+        get(address, "/?details=soup").assert_error(503);
+        // The next one gets a new connection.
+        assert_eq!(get(address, "/?details=cake").status, 200, "{io}");
+        drop(servers);
+        program.signal("INT");
+        program.assert_ends_well();
+    }
+}
+
+/// A process that is stopped for so long.
+struct Stopped(String);
+
+impl Stopped {
+    fn new(pid: &str) -> Self {
+        let this = Stopped(pid.into());
+        this.signal("STOP");
+        this
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.0]).status().unwrap().success());
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.signal("CONT");
     }
 }
 

@@ -23,7 +23,8 @@ fn error() {
     // It says that it won't.
     order_at(|_| reply("400 Bad Request", "{\"mins\": 40}"), 502, "rejected");
     order_at(|_| reply("404 Not Found", &"x".repeat(1 << 20)), 502, "rejected");
-    // It may have taken the order before it failed.
+    // It may want to be asked later, and may have taken the order before it failed.
+    order_at(|_| reply("429 Too Many Requests", ""), 502, "unanswered");
     order_at(|_| reply("500 Internal Server Error", "{\"mins\": 40}"), 502, "unanswered");
 }
 

@@ -1,7 +1,7 @@
 //! The program itself.
 
-use std::net::TcpListener;
-use std::process::Output;
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,20 @@ fn it_serves_until_it_is_told_to_stop() {
         let database = directory.path().join("kitchen.sqlite3");
         assert_eq!(rows(database.to_str().unwrap())[0].user, "ann");
     }
+}
+
+#[test]
+fn it_opens_as_many_files_as_it_may() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"ulimit -Sn 64 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_kitchen")]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (program, address) = Program::start(command.current_dir(&directory).env_remove("DATABASE_URL"));
+    let idle: Vec<_> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
+    assert_eq!(get(address, "/?details=soup").status, 200);
+    drop(idle);
+    program.signal("INT");
+    program.assert_ends_well();
 }
 
 #[test]

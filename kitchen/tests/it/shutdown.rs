@@ -76,7 +76,8 @@ fn stopping_does_not_wait_for_ever() {
     let start = Instant::now();
     host.stop();
     let took = start.elapsed();
-    assert!((1500..2400).contains(&took.as_millis()), "{took:?}");
+    // Not what the kitchen may take, which is a minute.
+    assert!(Duration::from_millis(1500) <= took && took < Duration::from_secs(20), "{took:?}");
     // Nobody knows what the kitchen does with it, but it is known.
     let [row] = host.rows().try_into().unwrap();
     assert_eq!(row.status, "placed");
@@ -101,7 +102,8 @@ fn stopping_takes_as_long_as_is_set_and_tells_of_orders_until_then() {
     assert_eq!(next(&mut socket), answer);
     host.stop();
     let took = start.elapsed();
-    assert!(timeout <= took + Duration::from_millis(100) && took < timeout * 4 / 3, "{took:?}");
+    // The request that is stuck is given up after ten seconds otherwise.
+    assert!(timeout <= took + Duration::from_millis(100) && took < timeout * 3, "{took:?}");
 }
 
 #[test]

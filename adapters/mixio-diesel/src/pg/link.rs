@@ -39,6 +39,8 @@ struct State {
     canceller: Canceller,
     /// Whether somebody was torn away from an answer. Nobody knows then what the server makes of the question.
     interrupted: bool,
+    /// How long an answer may take.
+    limit: Option<Duration>,
 }
 
 impl Link {
@@ -67,7 +69,12 @@ impl Link {
             // If it can't be done then the query goes on, in vain, until it notices that nobody is there.
             Box::pin(async move { drop(timeout(PATIENCE, token.cancel_query(tls)).await) })
         });
-        Ok(Link { client, notifications, state: State { waiter, driver, failure, canceller, interrupted: false } })
+        let state = State { waiter, driver, failure, canceller, interrupted: false, limit: None };
+        Ok(Link { client, notifications, state })
+    }
+
+    pub(super) fn limit_answers(&mut self, limit: Option<Duration>) {
+        self.state.limit = limit;
     }
 
     /// Waits for what the server answers.
@@ -138,15 +145,21 @@ impl State {
         }
         let future = start();
         let mut in_flight = InFlight { state: self, client, answered: false };
-        let answer = in_flight.state.waiter.wait(future);
-        in_flight.answered = answer.is_ok();
+        let waiter = &in_flight.state.waiter;
+        let answer = match in_flight.state.limit {
+            None => waiter.wait(future).map(Some),
+            Some(limit) => waiter.wait_within(limit, future),
+        };
+        in_flight.answered = matches!(answer, Ok(Some(_)));
         drop(in_flight);
+        let answer = answer.map(|answer| answer.ok_or("the server does not answer in time"));
         match answer {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) if error.code().is_none() && client.is_closed() => {
+            Ok(Err(late)) => Err(lost(late.into())),
+            Ok(Ok(Ok(value))) => Ok(value),
+            Ok(Ok(Err(error))) if error.code().is_none() && client.is_closed() => {
                 Err(self.why().unwrap_or_else(|| from_postgres(&error)))
             }
-            Ok(Err(error)) => Err(from_postgres(&error)),
+            Ok(Ok(Err(error))) => Err(from_postgres(&error)),
             Err(error) => Err(lost(format!("cannot wait: {error}"))),
         }
     }

@@ -160,6 +160,22 @@ impl PgConnection {
         self.link.next_notification(limit)
     }
 
+    /// Limits how long each answer of the server may take; there is no limit at first. When the time is up the query fails, and it is
+    /// with this connection as if it had been [cancelled in the middle](Self#cancelled-in-the-middle-of-a-query).
+    ///
+    /// For a server that says nothing at all: its machine is gone, or the network. That of the server itself, `statement_timeout`,
+    /// had better be shorter: after that one the connection goes on.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use diesel::Connection as _;
+    /// # let mut connection = mixio_diesel::PgConnection::establish("").unwrap();
+    /// connection.limit_answers(Some(Duration::from_secs(10)));
+    /// ```
+    pub fn limit_answers(&mut self, limit: Option<Duration>) {
+        self.link.limit_answers(limit);
+    }
+
     /// For somebody else to cancel the query that is under way when they use it. It fails then, with an error.
     pub fn cancel_token(&self) -> CancelToken {
         self.link.cancel_token()

@@ -34,6 +34,18 @@ fn a_thread_sleeps_many_times_at_once() {
 }
 
 #[test]
+fn an_answer_takes_no_longer_than_it_may() {
+    crate::run(|| suite::limit_answers(&mut connection()));
+    // Where it was opened there is a timer, and where it's used there is none.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let mut connection = {
+        let _entered = runtime.enter();
+        connection()
+    };
+    std::thread::spawn(move || suite::limit_answers(&mut connection)).join().unwrap();
+}
+
+#[test]
 fn rows_are_taken_one_after_the_other() {
     crate::run(|| {
         let connection = &mut connection();

@@ -74,6 +74,11 @@ fn rows_copies_and_notifications_come() {
 }
 
 #[test]
+fn an_answer_takes_no_longer_than_it_may() {
+    crate::run(|| suite::limit_answers(&mut suite::postgres()));
+}
+
+#[test]
 fn connecting_takes_no_longer_than_it_may() {
     crate::run(|| {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

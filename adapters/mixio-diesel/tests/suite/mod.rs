@@ -4,8 +4,10 @@ pub mod schema;
 pub mod server;
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use diesel::Connection;
+use diesel::connection::SimpleConnection as _;
 
 /// A connection to PostgreSQL, which creates its tables in a schema that nobody else has.
 pub fn postgres<C: Connection>() -> C {
@@ -14,6 +16,17 @@ pub fn postgres<C: Connection>() -> C {
     let number = SCHEMAS.fetch_add(1, Ordering::Relaxed);
     connection.batch_execute(&format!("CREATE SCHEMA own{number}; SET search_path TO own{number}")).unwrap();
     connection
+}
+
+/// A connection whose server takes longer than it may is of no use from then on.
+pub fn limit_answers(connection: &mut mixio_diesel::PgConnection) {
+    connection.limit_answers(Some(Duration::from_secs(2)));
+    connection.batch_execute("SELECT 1").unwrap();
+    let started = Instant::now();
+    let error = connection.batch_execute("SELECT pg_sleep(600)").unwrap_err();
+    assert!(error.to_string().contains("does not answer in time"), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(connection.batch_execute("SELECT 1").is_err());
 }
 
 /// A connection to a database of its own.
