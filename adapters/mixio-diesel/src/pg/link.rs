@@ -119,13 +119,13 @@ impl Link {
         let next = self.notifications.recv();
         // Nothing is sent, so there is nothing to interrupt.
         let arrived = match limit {
-            Some(limit) => self.state.waiter.within(limit, next),
-            None => self.state.waiter.wait(next).map(Ok),
+            Some(limit) => self.state.waiter.wait_within(limit, next),
+            None => self.state.waiter.wait(next).map(Some),
         };
         match arrived.map_err(|error| lost(format!("cannot wait: {error}")))? {
-            Ok(Some(notification)) => Ok(Some(notification)),
-            Ok(None) => Err(self.state.why().unwrap_or_else(|| lost("the connection is closed".into()))),
-            Err(_) => Ok(None),
+            Some(Some(notification)) => Ok(Some(notification)),
+            Some(None) => Err(self.state.why().unwrap_or_else(|| lost("the connection is closed".into()))),
+            None => Ok(None),
         }
     }
 

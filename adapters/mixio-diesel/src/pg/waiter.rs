@@ -7,10 +7,6 @@ use diesel::{ConnectionError, ConnectionResult};
 use mixio::{Io, WaitError};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::AbortHandle;
-<<<<<<< HEAD
-use tokio::time::error::Elapsed;
-=======
->>>>>>> r2
 use tokio::time::timeout;
 
 use crate::runtime::{OwnRuntime, current_runtime};
@@ -42,23 +38,6 @@ impl Waiter {
         }
     }
 
-<<<<<<< HEAD
-    /// The same, for no longer than that. Where there is no runtime it is that of the connection whose timer is asked.
-    pub(super) fn within<F: Future>(
-        &self,
-        limit: Duration,
-        future: F,
-    ) -> Result<Result<F::Output, Elapsed>, WaitError> {
-        match self {
-            Waiter::Async(handle) => {
-                let limited = {
-                    let _entered = Handle::try_current().is_err().then(|| handle.enter());
-                    timeout(limit, future)
-                };
-                mixio::try_wait(limited)
-            }
-            Waiter::Blocking(runtime) => Ok(runtime.block_on(async { timeout(limit, future).await })),
-=======
     /// As [`wait`](Self::wait), for so long: none if the time is up.
     pub(super) fn wait_within<F: Future>(&self, limit: Duration, future: F) -> Result<Option<F::Output>, WaitError> {
         match self {
@@ -71,7 +50,6 @@ impl Waiter {
                 mixio::try_wait(limited).map(Result::ok)
             }
             Waiter::Blocking(runtime) => Ok(runtime.block_on(async { timeout(limit, future).await.ok() })),
->>>>>>> r2
         }
     }
 
