@@ -16,7 +16,9 @@ fn it_shows_where_a_view_waits() {
     let line = line.unwrap_or_else(|| panic!("{reply:?}"));
     assert!(line.contains("kitchen/src/http/waiting.rs:") && line.contains("bytes of stack"), "{line}");
     let reply = get(host.address, "/inspect/?backtraces=1");
-    assert!(reply.body.contains("kitchen::http::Http::post"), "{}", reply.body);
+    // Which functions have a frame of their own is up to the optimizer: it doesn't leave this one everywhere.
+    let frame = if cfg!(debug_assertions) { ": kitchen::http::Http::post" } else { ": kitchen::" };
+    assert!(reply.body.contains(frame), "{}", reply.body);
     go_on.send(()).unwrap();
     assert_eq!(receive(client).status, 200);
 }
