@@ -57,14 +57,23 @@ fn main() {
 
 /// The folder with Diesel's sources.
 fn diesel() -> PathBuf {
-    let metadata = Command::new(env::var_os("CARGO").unwrap())
-        .args(["metadata", "--format-version=1", "--offline"])
-        .output()
-        .expect("cargo can be run");
-    let metadata = String::from_utf8(metadata.stdout).expect("it prints UTF-8");
+    // What is compiled has been downloaded; but Cargo wants to see the rest of the workspace's dependencies as well, and those
+    // may not be here yet.
+    let metadata = metadata(&["--offline"]).or_else(|_| metadata(&[])).unwrap_or_else(|error| panic!("{error}"));
     let package = metadata.find("\"name\":\"diesel\",\"version\"").expect("Diesel is a dependency");
     let path = metadata[package..].split("\"manifest_path\":\"").nth(1).and_then(|rest| rest.split('"').next());
     Path::new(path.expect("it has a manifest")).with_file_name("src")
+}
+
+/// What Cargo knows of the workspace and its dependencies.
+fn metadata(options: &[&str]) -> Result<String, String> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap());
+    cargo.args(["metadata", "--format-version=1", "--locked", "--filter-platform", &env::var("TARGET").unwrap()]);
+    let output = cargo.args(options).output().expect("cargo can be run");
+    if !output.status.success() {
+        return Err(format!("{cargo:?}: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(String::from_utf8(output.stdout).expect("it prints UTF-8"))
 }
 
 /// All source files in a folder and below, in order.
