@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io::{self, BufRead, Cursor, Read, Write};
 use std::pin::Pin;
-use std::thread;
+use std::{iter, thread};
 
 use diesel::connection::{InstrumentationEvent, StrQueryHelper};
 use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
@@ -174,7 +174,8 @@ impl Drop for CopyIn<'_> {
 
 /// A table that is being read, by [`PgConnection::copy_out`].
 ///
-/// If it is dropped before its end, the rest still arrives, and the next query waits for that.
+/// If it is dropped before its end, the rest still arrives, and the next query waits for that; in a transaction, the drop
+/// does, and an error in the rest makes the transaction fail.
 pub struct CopyOut<'a> {
     connection: &'a mut PgConnection,
     /// None after the end, and after an error.
@@ -184,18 +185,26 @@ pub struct CopyOut<'a> {
     panicking: bool,
 }
 
+impl CopyOut<'_> {
+    /// What comes next. `None` after the end, and after an error.
+    fn receive(&mut self) -> QueryResult<Option<Vec<u8>>> {
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        let next = poll_fn(|context| stream.as_mut().poll_next(context));
+        let chunk = self.connection.link.go_on(async { next.await.transpose() });
+        if !matches!(chunk, Ok(Some(_))) {
+            self.stream = None;
+            self.connection.note(&chunk);
+        }
+        Ok(chunk?.map(Vec::from))
+    }
+}
+
 impl BufRead for CopyOut<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.chunk.position() == self.chunk.get_ref().len() as u64
-            && let Some(stream) = &mut self.stream
+            && let Some(chunk) = self.receive().map_err(io::Error::other)?
         {
-            let next = poll_fn(|context| stream.as_mut().poll_next(context));
-            let chunk = self.connection.link.go_on(async { next.await.transpose() });
-            if !matches!(chunk, Ok(Some(_))) {
-                self.stream = None;
-                self.connection.note(&chunk);
-            }
-            self.chunk = Cursor::new(chunk.map_err(io::Error::other)?.map(Vec::from).unwrap_or_default());
+            self.chunk = Cursor::new(chunk);
         }
         self.chunk.fill_buf()
     }
@@ -217,6 +226,9 @@ impl Drop for CopyOut<'_> {
         if self.stream.is_some() && thread::panicking() && !self.panicking {
             // Nobody knows how much there is to come.
             self.connection.link.interrupt();
+        } else if self.connection.is_in_transaction() {
+            let rest = iter::from_fn(|| self.receive().transpose()).find_map(Result::err);
+            self.connection.unseen = rest;
         }
     }
 }

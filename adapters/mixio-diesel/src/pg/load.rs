@@ -19,8 +19,8 @@ use super::{Link, PgConnection};
 /// A loading mode: rows are taken from the server as they are asked for, one after the other.
 ///
 /// It takes the place of Diesel's `PgRowByRowLoadingMode`. A large result doesn't have to fit in memory. What is left when
-/// the iterator is dropped still arrives, and the next query waits for that. An error that the server finds after
-/// the last row that was asked for isn't seen by anybody.
+/// the iterator is dropped still arrives, and the next query waits for that; in a transaction, the drop does. An error that
+/// the server finds after the last row that was asked for makes a transaction fail; outside of one, nobody sees it.
 ///
 /// ```no_run
 /// # fn main() -> diesel::QueryResult<()> {
@@ -116,6 +116,9 @@ impl Drop for PgRowByRowCursor<'_> {
         if self.stream.is_some() && thread::panicking() && !self.panicking {
             // Nobody knows how much there is to come.
             self.connection.link.interrupt();
+        } else if self.connection.is_in_transaction() {
+            let rest = self.by_ref().find_map(Result::err);
+            self.connection.unseen = rest;
         }
     }
 }

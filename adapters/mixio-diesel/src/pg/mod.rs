@@ -8,7 +8,7 @@ mod row;
 mod waiter;
 
 use std::any::Any;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::associations::HasTable;
 use diesel::connection::statement_cache::{PrepareForCache, StatementCache};
@@ -99,6 +99,8 @@ pub struct PgConnection {
     transactions: AnsiTransactionManager,
     /// Whether the transaction manager knows that the connection is of no use.
     given_up: bool,
+    /// The error in a result, after what was asked for of it: the transaction has failed, and nobody knows.
+    unseen: Option<DieselError>,
     instrumentation: DynInstrumentation,
 }
 
@@ -167,7 +169,7 @@ impl PgConnection {
     /// had better be shorter: after that one the connection goes on.
     ///
     /// ```no_run
-    /// # use std::time::Duration;
+    /// # use std::time::{Duration, Instant};
     /// # use diesel::Connection as _;
     /// # let mut connection = mixio_diesel::PgConnection::establish("").unwrap();
     /// connection.limit_answers(Some(Duration::from_secs(10)));
@@ -204,16 +206,20 @@ impl PgConnection {
         T::TlsConnect: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
+        let started = Instant::now();
         let mut link = Link::open(config, tls, limit)?;
+        link.limit_answers(limit.map(|limit| limit.saturating_sub(started.elapsed())));
         // The driver has asked for UTF-8. Diesel takes times for those of UTC.
         let prepared = link.run(|client| client.batch_execute("SET TIME ZONE 'UTC'"));
         prepared.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        link.limit_answers(None);
         Ok(PgConnection {
             link,
             statements: StatementCache::new(),
             types: PgMetadataCache::new(),
             transactions: AnsiTransactionManager::default(),
             given_up: false,
+            unseen: None,
             instrumentation,
         })
     }
@@ -274,6 +280,12 @@ impl PgConnection {
         AnsiTransactionManager::transaction_manager_status_mut(self)
             .set_requires_rollback_maybe_up_to_top_level(failed);
     }
+
+    /// Whether an error that nobody sees would undo what was done before.
+    fn is_in_transaction(&mut self) -> bool {
+        let status = AnsiTransactionManager::transaction_manager_status_mut(self);
+        matches!(status.transaction_depth(), Ok(Some(_)))
+    }
 }
 
 fn prepare(link: &mut Link, sql: &str, _: PrepareForCache, types: &[PgTypeMetadata]) -> QueryResult<Statement> {
@@ -298,7 +310,11 @@ impl ConnectionSealed for PgConnection {}
 impl SimpleConnection for PgConnection {
     fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
         self.instrumentation.on_connection_event(InstrumentationEvent::start_query(&StrQueryHelper::new(sql)));
-        let result = self.link.run(|client| client.batch_execute(sql));
+        let result = match self.unseen.take() {
+            // The server would roll back, and say that all is well. All else fails there, or undoes the damage.
+            Some(error) if sql == "COMMIT" => Err(error),
+            _ => self.link.run(|client| client.batch_execute(sql)),
+        };
         self.note(&result);
         let error = result.as_ref().err();
         self.instrumentation.on_connection_event(InstrumentationEvent::finish_query(&StrQueryHelper::new(sql), error));

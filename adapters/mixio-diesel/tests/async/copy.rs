@@ -65,6 +65,24 @@ fn nothing_is_copied_unless_it_is_finished() {
 }
 
 #[test]
+fn a_transaction_does_not_succeed_if_what_nobody_read_is_an_error() {
+    crate::run(|| {
+        let connection = &mut connection();
+        let outcome = connection.transaction(|connection| {
+            connection.batch_execute("INSERT INTO lines VALUES (1)")?;
+            // Far enough away for the first lines to arrive before.
+            let failing = "COPY (SELECT 1 / (n - 100000) FROM generate_series(1, 200000) n) TO STDOUT";
+            let mut line = String::new();
+            connection.copy_out(failing)?.read_line(&mut line).unwrap();
+            assert_eq!(line, "0\n");
+            Ok::<_, diesel::result::Error>(())
+        });
+        assert!(outcome.unwrap_err().to_string().contains("division by zero"));
+        assert_eq!(lines::table.count().get_result(connection), Ok(0_i64));
+    });
+}
+
+#[test]
 fn errors_say_what_is_wrong() {
     crate::run(|| {
         let connection = &mut connection();

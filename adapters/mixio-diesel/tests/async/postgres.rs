@@ -1,5 +1,6 @@
 //! What is PostgreSQL's own.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
@@ -60,6 +61,26 @@ fn rows_are_taken_one_after_the_other() {
         let failing = diesel::select(diesel::dsl::sql::<Integer>("1 / (n - 3) FROM generate_series(1, 5) n"));
         let rows: Vec<_> = failing.load_iter::<i32, RowByRow>(connection).unwrap().collect();
         assert!(rows.last().unwrap().as_ref().unwrap_err().to_string().contains("division by zero"));
+    });
+}
+
+#[test]
+fn a_transaction_does_not_succeed_if_rows_that_nobody_asked_for_are_an_error() {
+    crate::run(|| {
+        let connection = &mut connection();
+        connection.batch_execute("CREATE TABLE kept (id INTEGER)").unwrap();
+        let mut first = None;
+        let outcome = connection.transaction(|connection| {
+            connection.batch_execute("INSERT INTO kept VALUES (1)")?;
+            // Far enough away for the first rows to arrive before.
+            let failing = diesel::dsl::sql::<Integer>("1 / (n - 100000) FROM generate_series(1, 200000) n");
+            first = diesel::select(failing).load_iter::<i32, RowByRow>(connection)?.next();
+            QueryResult::Ok(())
+        });
+        assert_eq!(first, Some(Ok(0)));
+        assert!(outcome.unwrap_err().to_string().contains("division by zero"));
+        let kept = diesel::dsl::sql::<BigInt>("(SELECT count(*) FROM kept)");
+        assert_eq!(diesel::select(kept).get_result(connection), Ok(0_i64));
     });
 }
 
@@ -291,6 +312,24 @@ fn connecting_takes_no_longer_than_it_may() {
         let Err(error) = PgConnection::establish_within(&url, Duration::from_millis(50)) else { panic!() };
         assert!(error.to_string().contains("within 50ms"), "{error}");
     });
+}
+
+#[test]
+fn connecting_to_a_server_that_falls_silent_takes_no_longer_either() {
+    // It takes everybody in without a password, is ready for a query, and then answers none.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://postgres@{}/x", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        client.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").unwrap();
+        // Until the client goes.
+        let _ = std::io::copy(&mut client, &mut std::io::sink());
+    });
+    crate::run(move || {
+        let Err(error) = PgConnection::establish_within(&url, Duration::from_secs(1)) else { panic!() };
+        assert!(error.to_string().contains("in time"), "{error}");
+    });
+    server.join().unwrap();
 }
 
 #[test]
