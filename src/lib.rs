@@ -61,7 +61,7 @@
 //! | in a destructor that runs because the [`AsAsync`] is being dropped elsewhere | a future that is ready at once gives its value. Otherwise there is nobody left to poll it: [`try_wait`] gives [`WaitError::Cancelled`]; with `wait` the function can't be unwound any further: its stack is leaked, and the drop panics with a sentence |
 //! | in a waker that is called by a future | a future that is ready at once gives its value. Otherwise [`try_wait`] gives [`WaitError::InWaker`], and `wait` panics: who polls can't be suspended by it |
 //! | in a [hook](hooks) | the same, with [`WaitError::InHook`] |
-//! | in a panic hook | don't: `std` holds a lock while the hook runs, so whoever sets another hook meanwhile blocks the thread. Otherwise as in a destructor |
+//! | in a panic hook | don't: `std` holds a lock while the hook runs, so whoever sets another hook meanwhile blocks the thread; and it forgets that one is running, so a panic in the hook after that doesn't abort, but leaves [`panicking`](std::thread::panicking) true for ever. Otherwise as in a destructor |
 //! | in a callback from C | as elsewhere. If the [`AsAsync`] is dropped meanwhile, the unwind ends at the callback: a panic may not leave an `extern "C"` function, so the process aborts. Don't drop it before the C code has returned |
 //!
 //! # What a switch keeps
@@ -148,6 +148,8 @@ pub mod io;
 mod iter;
 #[cfg(feature = "std")]
 pub mod local;
+#[cfg(feature = "std")]
+mod report;
 #[cfg(feature = "std")]
 mod resource;
 #[cfg(feature = "std")]

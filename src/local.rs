@@ -27,6 +27,7 @@
 //! - An `as_async` *inherits* the values of the code that creates it, as they are then. What it sets is its own: neither that
 //!   code nor its neighbours see it, and it doesn't see what they set later.
 //! - Nested: the same. So a function that was spawned, or is waited for, starts with its creator's values.
+//! - What a function has left in its context is dropped at its end, in the function: so a value's destructor may `wait`.
 //! - Outside of any `as_async` there is one context for each thread.
 //! - Asynchronous code that no `as_async` is around runs in the thread's: [`Context::attach`] gives a future one of its own.
 //! - A [`Coroutine`](crate::Coroutine) of the user's own has no context: its code runs in that of whoever resumes it. Suspended
@@ -250,6 +251,18 @@ impl<'a> Exchange<'a> {
 impl Drop for Exchange<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.take().replace_current());
+    }
+}
+
+/// Drops what a function has left in its context, when it is dropped: at the end of the function, where destructors can wait.
+pub(crate) struct LeaveContext;
+
+impl Drop for LeaveContext {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !runs_without_task() {
+            drop(Context::default().replace_current());
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+use crate::report::say;
 use crate::{try_wait, wait};
 
 /// Acquires a value by a future, and gives a guard of it that [`wait`]s for its release when it is dropped.
@@ -198,7 +199,7 @@ where
     fn drop(&mut self) {
         let Some((value, release)) = self.held.take() else { return };
         if let Err(error) = try_wait(release(value)) {
-            eprintln!("mixio: a resource was not released in full: {error}");
+            say(format_args!("a resource was not released in full: {error}"));
         }
     }
 }

@@ -338,6 +338,127 @@ fn exit_while_a_thread_local_owns_the_running_function() {
     assert!(!printed.contains("a destructor ran"), "{printed}");
 }
 
+/// As above, but the destructor takes it out of the thread-local first, and does with it what it likes.
+#[test]
+#[cfg_attr(mixio_sanitizer = "address", ignore = "it leaks what it exits from")]
+fn exit_while_a_thread_local_owns_the_running_function_and_uses_it() {
+    struct Owner(Option<AsAsync<()>>, fn(AsAsync<()>));
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            self.1(self.0.take().unwrap());
+            println!("used");
+        }
+    }
+
+    thread_local!(static OWNER: RefCell<Option<Owner>> = const { RefCell::new(None) });
+
+    #[inline(never)]
+    fn exit(depth: u32) {
+        if depth == 0 {
+            std::process::exit(0);
+        }
+        exit(std::hint::black_box(depth - 1));
+        std::hint::black_box(());
+    }
+
+    fn function() {
+        let _local = on_drop(|| println!("a destructor ran"));
+        wait(yield_once());
+        exit(3);
+    }
+
+    let uses: [fn(AsAsync<()>); 3] = [
+        |future| drop(future),
+        |future| drop(future.cancel()),
+        |mut future| assert!(message_of(|| poll(&mut future)).contains("running")),
+    ];
+    let output = in_child("exit_while_a_thread_local_owns_the_running_function_and_uses_it", || {
+        // Each in a process of its own, since each exits.
+        let which = uses.iter().position(|_| {
+            // SAFETY: nothing runs here but this thread.
+            match unsafe { libc::fork() } {
+                0 => true,
+                child => {
+                    let mut status = 0;
+                    // SAFETY: it is a child of ours.
+                    unsafe { libc::waitpid(child, &raw mut status, 0) };
+                    assert_eq!(status, 0);
+                    false
+                }
+            }
+        });
+        let Some(which) = which else { return };
+        OWNER.set(Some(Owner(Some(as_async(function as fn())), uses[which])));
+        OWNER.with_borrow_mut(|owner| {
+            let future = owner.as_mut().unwrap().0.as_mut().unwrap();
+            assert!(poll(future).is_pending());
+            let _ = poll(future);
+        });
+    });
+    assert_success(&output);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(!printed.contains("a destructor ran"), "{printed}");
+    assert_eq!(printed.matches("used").count(), 3, "{printed}");
+}
+
+/// The waker that `block_on` keeps in a thread-local of its own is gone by then.
+#[test]
+#[cfg_attr(mixio_sanitizer = "address", ignore = "it leaks what it exits from")]
+fn a_destructor_of_a_thread_local_waits_during_exit() {
+    struct Session;
+
+    impl Drop for Session {
+        fn drop(&mut self) {
+            wait(smol::Timer::after(std::time::Duration::from_millis(10)));
+            println!("said goodbye, in a coroutine: {}", mixio::in_coroutine());
+        }
+    }
+
+    thread_local!(static SESSION: Session = const { Session });
+
+    let output = in_child("a_destructor_of_a_thread_local_waits_during_exit", || {
+        SESSION.with(|_| ());
+        smol::block_on(as_async(|| {
+            wait(yield_once());
+            std::process::exit(0);
+        }));
+    });
+    assert_success(&output);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("said goodbye, in a coroutine: false"), "{printed}");
+}
+
+/// A service whose log is on a disk that is full.
+#[test]
+fn nobody_can_be_told_on_the_standard_error() {
+    struct Waits;
+
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            wait(pending::<()>());
+        }
+    }
+
+    let output = in_child("nobody_can_be_told_on_the_standard_error", || {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        // SAFETY: both are open.
+        unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&full), libc::STDERR_FILENO) };
+        std::panic::set_hook(Box::new(|_| ()));
+        let mut future = as_async(|| {
+            let _waits = Waits;
+            wait(pending::<()>());
+        });
+        assert!(poll(&mut future).is_pending());
+        let message = message_of(|| {
+            let _future = future;
+            panic!("mine");
+        });
+        assert_eq!(message, "mine");
+    });
+    assert_success(&output);
+}
+
 /// Suspended by a coroutine of the user's between the refusal and what comes of it: nobody ends the function that it goes on in.
 #[test]
 fn refused_in_one_function_and_told_so_in_another() {

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::task::Poll;
 
-use mixio::{WaitError, as_async, in_coroutine, try_wait, wait};
-use support::{Drops, message, message_of, on_drop, panic_of, poll};
+use mixio::{Coroutine, WaitError, Yielder, as_async, in_coroutine, try_wait, wait};
+use support::{Drops, message, message_of, on_drop, panic_of, poll, yield_once};
 
 /// A panic comes up from its drop, as from a poll: the future's own, which was under way.
 #[test]
@@ -148,5 +148,39 @@ fn an_as_async_that_was_suspended_in_somebody_elses_panic() {
     assert!(poll(&mut owner).is_pending());
     drop(owner);
     assert_eq!(drops.count(), 1);
+    assert!(!std::thread::panicking());
+}
+
+/// By raw coroutines, which don't set their panics aside, and are resumed where somebody else's were: then it says that the
+/// thread is panicking for ever, since nobody can count that far.
+#[test]
+fn a_count_of_panics_below_zero() {
+    struct Suspends<'a>(&'a Yielder<(), ()>);
+
+    impl Drop for Suspends<'_> {
+        fn drop(&mut self) {
+            self.0.suspend(());
+        }
+    }
+
+    fn suspended_in_its_panic() -> Coroutine<(), (), ()> {
+        let mut coroutine = Coroutine::new(|yielder, ()| {
+            drop(panic_of(|| {
+                let _suspends = Suspends(yielder);
+                panic!("its own");
+            }));
+        });
+        coroutine.resume(());
+        coroutine
+    }
+
+    let (mut first, mut second) = (suspended_in_its_panic(), suspended_in_its_panic());
+    let mut future = as_async(move || {
+        first.resume(());
+        wait(yield_once());
+        second.resume(());
+    });
+    assert!(poll(&mut future).is_pending());
+    assert!(poll(&mut future).is_ready());
     assert!(!std::thread::panicking());
 }

@@ -307,8 +307,7 @@ fn destructors_of_values_use_variables() {
     NOISY.unset();
     assert_eq!(DEPTH.get(), Some(3));
     assert!(poll(&mut future).is_ready());
-    // What the function has left in its context goes with the future, where that is dropped.
-    drop(future);
+    // What the function has left in its context has gone at its end, and what that has set is the function's.
     assert_eq!(
         log.entries(),
         [
@@ -319,7 +318,32 @@ fn destructors_of_values_use_variables() {
             "inner dropped, none there",
         ]
     );
-    assert_eq!(DEPTH.get(), Some(4));
+    assert_eq!(DEPTH.get(), Some(3));
+}
+
+/// On the executor, who drops the future, nobody could wait.
+#[test]
+fn destructors_of_values_wait() {
+    struct Waits(Log);
+
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            wait(yield_once());
+            self.0.push("has waited");
+        }
+    }
+
+    static WAITS: ContextVar<Waits> = ContextVar::new();
+    let log = Log::new();
+    let waits = Waits(log.clone());
+    let mut future = as_async(move || {
+        WAITS.set(waits);
+        5
+    });
+    assert!(poll(&mut future).is_pending());
+    assert!(log.entries().is_empty());
+    assert_eq!(poll(&mut future), std::task::Poll::Ready(5));
+    assert_eq!(log.entries(), ["has waited"]);
 }
 
 /// One counts in the function that unset it, the other in the thread.

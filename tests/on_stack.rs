@@ -2,11 +2,12 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::hint::black_box;
 
 use mixio::stack::{DefaultStack, MIN_STACK_SIZE, Stack, UnguardedStack};
-use mixio::{Coroutine, CoroutineResult, Yielder, on_stack};
-use support::{Drops, Log, deep, message_of, on_drop, panic_of};
+use mixio::{Coroutine, CoroutineResult, ScopedCoroutine, Yielder, on_stack};
+use support::{Drops, Log, assert_success, deep, in_child, message_of, on_drop, panic_of};
 
 fn stack() -> DefaultStack {
     DefaultStack::new(256 << 10).unwrap()
@@ -244,7 +245,7 @@ fn coroutines_on_the_parent_stack() {
 fn on_the_parent_stack_of_the_outer_one() {
     // By the outer one's yielder, from the inner one's stack: two levels up.
     let mut outer = Coroutine::new(|outer: &Yielder<(), ()>, ()| {
-        mixio::ScopedCoroutine::new(|inner: &Yielder<(), ()>, ()| {
+        ScopedCoroutine::new(|inner: &Yielder<(), ()>, ()| {
             (outer.on_parent_stack(here), inner.on_parent_stack(here), here())
         })
         .scope(|mut coroutine| coroutine.resume(()).as_return().unwrap())
@@ -252,4 +253,30 @@ fn on_the_parent_stack_of_the_outer_one() {
     let (top, middle, bottom) = outer.resume(()).as_return().unwrap();
     assert!(top.abs_diff(here()) < 64 << 10);
     assert!(middle.abs_diff(top) > 64 << 10 && middle.abs_diff(bottom) > 64 << 10 && top.abs_diff(bottom) > 64 << 10);
+}
+
+/// `exit` runs the destructors of thread-locals, on the very stack that one of them owns.
+#[test]
+#[cfg_attr(mixio_sanitizer = "address", ignore = "the sanitizer keeps locals elsewhere than on the stack")]
+fn exit_on_a_stack_that_a_thread_local_owns() {
+    /// Large enough not to be kept for others.
+    struct Owner(DefaultStack);
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            let message = message_of(|| on_stack(&mut self.0, || deep(10)));
+            assert!(message.contains("on which its caller runs"), "{message}");
+            let message = message_of(|| ScopedCoroutine::<(), (), _, _>::with_stack(&mut self.0, |_, ()| ()));
+            assert!(message.contains("on which it is created"), "{message}");
+            println!("dropped");
+        }
+    }
+
+    thread_local!(static KEPT: RefCell<Owner> = RefCell::new(Owner(DefaultStack::new(128 << 20).unwrap())));
+
+    let output = in_child("exit_on_a_stack_that_a_thread_local_owns", || {
+        KEPT.with_borrow_mut(|kept| on_stack(&mut kept.0, || std::process::exit(0)));
+    });
+    assert_success(&output);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("dropped"));
 }

@@ -313,6 +313,28 @@ fn an_unwind_always_swallowed_aborts() {
     assert!(!stderr(&output).contains("not reached") && !stderr(&output).contains("dropped\n"));
 }
 
+/// The borrow would end if the line about it could raise a panic.
+#[test]
+fn it_aborts_even_if_it_cannot_say_why() {
+    let output = in_child("it_aborts_even_if_it_cannot_say_why", || {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        // SAFETY: both are open.
+        unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&full), libc::STDERR_FILENO) };
+        std::panic::set_hook(Box::new(|_| ()));
+        drop(panic_of(|| {
+            ScopedCoroutine::new(|yielder: &Yielder<(), ()>, ()| {
+                loop {
+                    drop(panic_of(|| yielder.suspend(())));
+                }
+            })
+            .scope(|mut coroutine| _ = coroutine.resume(()));
+        }));
+        println!("not reached");
+    });
+    assert_eq!(output.status.signal(), Some(SIGABRT), "{}", stderr(&output));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("not reached"));
+}
+
 #[test]
 fn an_unwind_always_swallowed_by_one_that_force_unwind_gave_up_aborts_too() {
     let output = in_child("an_unwind_always_swallowed_by_one_that_force_unwind_gave_up_aborts_too", || {
@@ -364,7 +386,7 @@ fn a_value_whose_drop_panics_does_not_let_it_escape() {
                     drop(panic_of(|| yielder.suspend(PanicsOnce(attempts == 2))));
                 }
             })
-            .scope(|mut coroutine| drop(coroutine.resume(())));
+            .scope(|mut coroutine| _ = coroutine.resume(()));
         }));
         eprintln!("not reached");
     });

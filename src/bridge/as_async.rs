@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::hint;
 use std::mem::{self, ManuallyDrop};
 use std::panic::{self, Location};
 use std::pin::Pin;
@@ -15,6 +14,7 @@ use super::running;
 use super::task::TaskSlot;
 use super::unwinding::{Cancel, Unwinding};
 use crate::coroutine::{Coroutine, CoroutineResult};
+use crate::local::LeaveContext;
 use crate::stack::{DEFAULT_STACK_SIZE, DefaultStack, PooledStack, StackPool};
 
 /// Makes a future of a plain function: with everything that it calls, it may [`wait`](crate::wait).
@@ -248,6 +248,12 @@ impl<T, F> AsAsync<T, F> {
     /// What is to be unwound, if it has started and not finished.
     fn take_started(&mut self) -> Option<Unwinding<T>> {
         match mem::replace(&mut *self.state, State::Finished) {
+            State::Started(function) if function.done() => {
+                // It runs: this is `exit`, on top of it. Were it unwound, that would be on top of itself.
+                running::forget_polls();
+                mem::forget(function);
+                None
+            }
             State::Started(function) => Some(Unwinding::new(function, mem::take(&mut self.task))),
             State::Fresh { .. } | State::Finished => None,
         }
@@ -277,8 +283,7 @@ where
         if this.task.get().is_some() || thread::panicking() {
             return this.poll_watched(context.waker());
         }
-        // SAFETY: it has started.
-        let outcome = unsafe { this.resume(context.waker(), false) };
+        let outcome = this.resume(context.waker(), false);
         this.settle(outcome)
     }
 }
@@ -296,8 +301,7 @@ where
     #[inline(never)]
     fn poll_watched(&mut self, waker: &Waker) -> Poll<T> {
         let is_watched = self.task.is_watched();
-        // SAFETY: it has started.
-        let outcome = running::aside_from_panics(|| unsafe { self.resume(waker, is_watched) });
+        let outcome = running::aside_from_panics(|| self.resume(waker, is_watched));
         match &*self.state {
             State::Started(function) if !function.done() => self.task.note_suspension(function),
             _ => self.task.finish(),
@@ -305,20 +309,14 @@ where
         self.settle(outcome)
     }
 
-    /// Runs the function until it waits for something that is pending, or ends.
-    ///
-    /// # Safety
-    ///
-    /// It has started, and not ended.
+    /// Runs a function that has started until it waits for something that is pending, or ends.
     #[inline(always)]
-    unsafe fn resume(&mut self, waker: &Waker, is_watched: bool) -> Outcome<T> {
-        let State::Started(coroutine) = &mut *self.state else {
-            // SAFETY: as the caller says.
-            unsafe { hint::unreachable_unchecked() }
-        };
+    fn resume(&mut self, waker: &Waker, is_watched: bool) -> Outcome<T> {
+        let State::Started(coroutine) = &mut *self.state else { unreachable!("it has started") };
         let yielder = coroutine.yielder();
-        // SAFETY: a coroutine that has started is suspended, and whoever polls has borrowed it exclusively.
-        let resume = || unsafe { coroutine.resume_unmarked(()) };
+        // Marked as running meanwhile. Whoever polls has borrowed it exclusively; but if it lies in a thread-local and calls
+        // `exit`, then the destructor of that may do with it what it likes.
+        let resume = || coroutine.resume_catching(());
         // SAFETY: the coroutine and the task are ours; what runs until it comes back runs on top of the coroutine.
         unsafe { running::poll_with(yielder, Some(waker), &self.task, is_watched, resume) }
     }
@@ -348,11 +346,17 @@ where
         let function = unsafe { ptr::read(function) };
         // SAFETY: as above.
         let _choice = unsafe { ptr::read(choice) };
+        running::prepare_end_of_thread();
         // For if what follows panics.
         self.state = ManuallyDrop::new(State::Finished);
         self.task.start(created, &stack);
         // SAFETY: all is 'static.
-        let coroutine = unsafe { Coroutine::created_at(created, stack, |_: &_, ()| function()) };
+        let coroutine = unsafe {
+            Coroutine::created_at(created, stack, |_: &_, ()| {
+                let _leave = LeaveContext;
+                function()
+            })
+        };
         self.state = ManuallyDrop::new(State::Started(coroutine));
     }
 
@@ -363,7 +367,7 @@ where
         // SAFETY: the coroutine has finished, and is forgotten.
         let stack = unsafe { coroutine.take_stack() };
         self.state = ManuallyDrop::new(State::Finished);
-        drop(stack);
+        stack.give_back();
     }
 }
 
@@ -386,10 +390,6 @@ impl<T, F> AsAsync<T, F> {
     #[cold]
     #[inline(never)]
     fn drop_unfinished(&mut self) {
-        // Were it unwound, that would be on top of itself.
-        if matches!(*self.state, State::Started(_)) && running::forget_if_polled(&self.task) {
-            return;
-        }
         if let Some(unwinding) = self.take_started() {
             unwinding.get_rid();
         }

@@ -318,19 +318,28 @@ pub(super) fn in_hook<T>(hook: impl FnOnce() -> T) -> T {
     hook()
 }
 
-/// Whether the function with this task is being polled. It is, while it is dropped, if it lies in a thread-local and has called
-/// `exit`, which runs the destructors of those: then nothing that is polled here goes on, and it is as if nothing were.
-pub(super) fn forget_if_polled(task: &TaskSlot) -> bool {
-    let mut poll = thread().innermost.get();
-    // SAFETY: as in `innermost`; what is further out lasts longer.
-    while let Some(record) = unsafe { poll.as_ref() } {
-        if ptr::eq(record.task, task) {
-            thread().innermost.set(&OUTSIDE.0);
-            return true;
+/// Makes it as if nothing were polled on this thread: what is doesn't go on, since the process ends.
+///
+/// `exit` runs the destructors of thread-locals, on top of what has called it.
+pub(super) fn forget_polls() {
+    thread().innermost.set(&OUTSIDE.0);
+}
+
+/// Has the polls of this thread [forgotten](forget_polls) when its thread-locals are destroyed, before those that were there
+/// when its first function started: the executor's, say, which the waker of a poll may need.
+#[inline(always)]
+pub(super) fn prepare_end_of_thread() {
+    struct ForgetPolls;
+
+    impl Drop for ForgetPolls {
+        fn drop(&mut self) {
+            forget_polls();
         }
-        poll = record.outer;
     }
-    false
+
+    thread_local!(static END: ForgetPolls = const { ForgetPolls });
+    // An error is that it has come to its end already.
+    let _ = END.try_with(|_| ());
 }
 
 /// Notes that a destructor waits here for what nobody will tell it.

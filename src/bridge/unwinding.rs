@@ -24,11 +24,13 @@ pub(super) struct Unwinding<T: 'static> {
     unwinds: ForcedUnwinds,
     /// How often it has been told to end.
     attempts: u32,
+    /// Whether it runs. It does while it is dropped, if it lies in a thread-local and has called `exit`.
+    runs: bool,
 }
 
 impl<T> Unwinding<T> {
     pub(super) fn new(function: Function<T>, task: TaskSlot) -> Self {
-        Unwinding { function, task, unwinds: ForcedUnwinds::new(), attempts: 0 }
+        Unwinding { function, task, unwinds: ForcedUnwinds::new(), attempts: 0, runs: false }
     }
 
     /// Has it unwound in the best way that there is here.
@@ -64,7 +66,7 @@ impl<T> Unwinding<T> {
         /// How often it may catch the panic and wait again.
         const ATTEMPTS: u32 = 1000;
 
-        let Unwinding { function, task, unwinds, attempts } = self;
+        let Unwinding { function, task, unwinds, attempts, runs } = self;
         loop {
             // In a destructor that runs because of a panic there can't be another.
             let waits_to_go_on = function.suspended_unwinding();
@@ -72,8 +74,11 @@ impl<T> Unwinding<T> {
             let resume = || {
                 if waits_to_go_on { function.resume_catching(()) } else { function.throw_catching(unwinds.payload()) }
             };
+            *runs = true;
             // SAFETY: the coroutine and the task are ours, and what runs until it comes back runs on top of the coroutine.
-            match unsafe { running::poll_with(yielder, waker, task, task.is_watched(), resume) } {
+            let outcome = unsafe { running::poll_with(yielder, waker, task, task.is_watched(), resume) };
+            *runs = false;
+            match outcome {
                 Ok(CoroutineResult::Return(value)) => return Poll::Ready(Ok(Unwound::Returned(value))),
                 Err(payload) if unwinds.made(&payload) => return Poll::Ready(Ok(Unwound::AsTold)),
                 Err(payload) => return Poll::Ready(Ok(Unwound::Panicked(payload))),
@@ -113,8 +118,10 @@ impl<T> Unpin for Unwinding<T> {}
 
 impl<T> Drop for Unwinding<T> {
     fn drop(&mut self) {
-        // If it is, its function is marked as running, and left alone.
-        running::forget_if_polled(&self.task);
+        if self.runs {
+            // The function is marked as running, too, and left alone.
+            running::forget_polls();
+        }
         // In a destructor of a function that is itself unwound nobody interrupts a `wait`.
         if !self.function.done() && running::can_suspend() && thread::panicking() {
             self.wait();
@@ -165,10 +172,6 @@ impl<T> Future for Cancel<T> {
 
 impl<T> Drop for Cancel<T> {
     fn drop(&mut self) {
-        if let Some(unwinding) = &self.0 {
-            // Before it is moved.
-            running::forget_if_polled(&unwinding.task);
-        }
         if let Some(unwinding) = self.0.take() {
             unwinding.get_rid();
         }

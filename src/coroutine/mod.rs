@@ -24,9 +24,9 @@ use core::panic::Location;
 use core::ptr::NonNull;
 
 use crate::arch::{self, Address, Control, STACK_ALIGNMENT, Status, Word};
-use crate::stack::Stack;
 #[cfg(feature = "std")]
 use crate::stack::{DefaultStack, StackError};
+use crate::stack::{Stack, runs_on};
 use panic::Payload;
 use word::{decode, encode};
 
@@ -234,6 +234,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
             base.wrapping_sub(limit),
             crate::stack::MIN_STACK_SIZE,
         );
+        assert!(!runs_on(&stack), "a coroutine can't have the stack on which it is created");
         // SAFETY: as the caller says.
         unsafe { Self::created_at(Location::caller(), stack, function) }
     }
@@ -260,20 +261,6 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     pub(crate) fn resume_catching(&mut self, input: Input) -> Result<CoroutineResult<Yield, Return>, Payload> {
         // While it runs it can't be resumed, nor unwound.
         let Some(sp) = self.suspended.take() else { not_suspended("resume", self.leaked()) };
-        // SAFETY: it is where the coroutine is suspended.
-        unsafe { self.switch_to(sp, input) }
-    }
-
-    /// As `resume_catching`, without a mark that it runs.
-    ///
-    /// # Safety
-    ///
-    /// It has not finished, and nobody gets at it while it runs, by whatever means.
-    #[cfg(feature = "std")]
-    #[inline(always)]
-    pub(crate) unsafe fn resume_unmarked(&mut self, input: Input) -> Result<CoroutineResult<Yield, Return>, Payload> {
-        // SAFETY: as the caller says.
-        let sp = unsafe { self.suspended.unwrap_unchecked() };
         // SAFETY: it is where the coroutine is suspended.
         unsafe { self.switch_to(sp, input) }
     }

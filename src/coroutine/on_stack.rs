@@ -6,7 +6,7 @@ use core::panic::Location;
 
 use super::panic::{self, Payload};
 use crate::arch::{self, Control};
-use crate::stack::Stack;
+use crate::stack::{Stack, runs_on};
 use crate::tools::{Registration, Switches};
 
 /// Runs `function` on `stack` and gives its value.
@@ -39,6 +39,7 @@ where
 {
     #[cfg(feature = "std")]
     crate::stack::overflow::prepare_thread();
+    assert!(!runs_on(&stack), "a function can't be called on a stack on which its caller runs");
     // SAFETY: the stack is ours, as below, and nothing is on it.
     let registration = unsafe { Registration::new(&stack) };
     let base = core::ptr::with_exposed_provenance_mut(stack.base().get());

@@ -64,7 +64,7 @@ cfg_if! {
 pub(super) fn abort(message: &'static str) -> ! {
     cfg_if! {
         if #[cfg(feature = "std")] {
-            eprintln!("mixio: {message}; aborting");
+            crate::report::say(format_args!("{message}; aborting"));
             std::process::abort()
         } else {
             // `core` has no abort, but a panic may not leave a function of the C calling convention.

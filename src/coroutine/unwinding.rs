@@ -216,7 +216,7 @@ impl CannotUnwind {
     pub(crate) fn say(self) {
         #[cfg(all(feature = "std", panic = "unwind"))]
         if std::thread::panicking() {
-            eprintln!("mixio: {self}");
+            crate::report::say(format_args!("{self}"));
         } else {
             panic!("{self}");
         }

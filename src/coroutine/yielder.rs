@@ -113,7 +113,8 @@ impl<Input, Yield> Yielder<Input, Yield> {
     /// waits for `function` as for any other call.
     ///
     /// `function` must be `Send`, so that it can't bring the yielder along: the coroutine can't be suspended by a
-    /// frame on its resumer's stack.
+    /// frame on its resumer's stack. (Don't do so by a wrapper that is `Send` and checks for its thread, like that of the crate
+    /// `send_wrapper`: that would be undefined behaviour.)
     ///
     /// # Panics
     ///

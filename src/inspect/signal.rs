@@ -6,6 +6,8 @@ use std::thread;
 use signal_hook::consts::FORBIDDEN;
 use signal_hook::iterator::Signals;
 
+use crate::report::write;
+
 /// Has a dump written to the standard error each time that the process gets this signal, `SIGUSR1` say; and
 /// [enables](super::enable) the inspection.
 ///
@@ -33,7 +35,8 @@ pub fn dump_on_signal(signal: i32) -> io::Result<()> {
     super::enable();
     thread::Builder::new().name("mixio-inspect".into()).spawn(move || {
         for _ in &mut signals {
-            eprintln!("mixio: {}", super::dump());
+            // Somebody who waits may have locked the standard error.
+            write(format!("mixio: {}\n", super::dump()).as_bytes());
         }
     })?;
     Ok(())

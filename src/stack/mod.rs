@@ -93,6 +93,17 @@ unsafe impl<S: Stack> Stack for &mut S {
     }
 }
 
+/// Whether this code runs on the stack.
+///
+/// It does, though a stack that is in use is owned or borrowed, if a stack in a thread-local is borrowed to run what calls
+/// `exit`: that runs the destructors of thread-locals, which get at the stack again.
+#[inline(always)]
+pub(crate) fn runs_on(stack: &impl Stack) -> bool {
+    let local = 0u8;
+    let (limit, base) = (stack.limit().get(), stack.base().get());
+    (&raw const local).addr().wrapping_sub(limit) < base - limit
+}
+
 /// Why there is no stack.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -6,6 +6,8 @@ use core::mem::MaybeUninit;
 #[cfg(feature = "std")]
 use core::ptr::NonNull;
 
+#[cfg(feature = "std")]
+use super::runs_on;
 use super::{MIN_STACK_SIZE, STACK_ALIGNMENT, Stack, StackError, StackPointer};
 
 /// A stack in a block of memory, with no guard under it.
@@ -123,7 +125,9 @@ impl Drop for Owned {
 #[cfg(feature = "std")]
 impl Drop for UnguardedStack<'_> {
     fn drop(&mut self) {
-        drop(self.owned.take().map(Owned));
+        if !runs_on(self) {
+            drop(self.owned.take().map(Owned));
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     }
 
     /// Of a coroutine that has started and is suspended: its stack pointer, the address to resume it at, and its control
-    /// block. They hold until it is resumed or reset. (Not to be asked while `resume_unmarked` runs it: it has no mark then.)
+    /// block. They hold until it is resumed or reset.
     pub(crate) fn suspended_at(&self) -> Option<(NonNull<c_void>, Address, NonNull<Control>)> {
         self.suspended.filter(|_| self.started()).map(|sp| (sp, self.address, self.control()))
     }

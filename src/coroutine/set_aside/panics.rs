@@ -36,6 +36,9 @@ pub(crate) fn set_aside() -> Panics {
     panics
 }
 
+/// No thread has more panics under way, each in a destructor that runs because of the one before.
+const MOST: usize = 256;
+
 impl Panics {
     /// Whether there are none.
     #[inline(always)]
@@ -58,7 +61,8 @@ impl Panics {
     fn take(&mut self) {
         let Some(helper) = Helper::current() else { return };
         self.helper = Some(helper);
-        while thread::panicking() {
+        // A count that was taken below zero, by panics that were caught while they were set aside, can't be got to the end of.
+        while thread::panicking() && self.stacks.len() < MOST {
             let Some(token) = helper.raise() else { return };
             self.stacks.push(token.catch());
         }

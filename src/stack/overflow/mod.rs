@@ -18,6 +18,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::arch::Control;
+use crate::report::write;
 pub(crate) use signal_stack::prepare_thread;
 use watch::Overflow;
 pub(super) use watch::{Watch, watch};
@@ -61,15 +62,7 @@ fn report(overflow: &Overflow) {
          fatal: stack overflow in a coroutine, aborting",
         overflow.size
     );
-    let mut rest = &text.bytes[..text.length];
-    while !rest.is_empty() {
-        // SAFETY: it is memory of ours.
-        let written = unsafe { libc::write(libc::STDERR_FILENO, rest.as_ptr().cast(), rest.len()) };
-        match usize::try_from(written) {
-            Ok(written) if written > 0 => rest = rest.get(written..).unwrap_or_default(),
-            _ => break,
-        }
-    }
+    write(&text.bytes[..text.length]);
 }
 
 /// Where a stack begins to be usable, if its guard is one of ours and lies at this address.

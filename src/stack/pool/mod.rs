@@ -6,6 +6,7 @@ mod slot;
 mod store;
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,7 +17,7 @@ pub(super) use slot::Geometry;
 use slot::Slot;
 use store::{Config, Store};
 
-use super::{DEFAULT_STACK_SIZE, Stack, StackError, StackPointer};
+use super::{DEFAULT_STACK_SIZE, Stack, StackError, StackPointer, runs_on};
 
 /// The size of the stacks in the smallest of the global pools, in bytes. Those of the others are powers of two times that.
 const LEAST_GLOBAL: usize = 4096;
@@ -342,11 +343,23 @@ unsafe impl Stack for PooledStack {
     }
 }
 
+impl PooledStack {
+    /// As dropping it, for who knows that this doesn't run on it.
+    #[inline(always)]
+    pub(crate) fn give_back(self) {
+        let slot = ManuallyDrop::new(self).0;
+        // SAFETY: nobody else has it, and whatever ran on it has stopped, as whoever made use of it has promised.
+        unsafe { cache::give(slot) }
+    }
+}
+
 impl Drop for PooledStack {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: nobody else has it, and whatever ran on it has stopped, as whoever made use of it has promised.
-        unsafe { cache::give(self.0) }
+        if !runs_on(self) {
+            // SAFETY: as in `give_back`.
+            unsafe { cache::give(self.0) }
+        }
     }
 }
 
