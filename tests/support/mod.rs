@@ -22,6 +22,10 @@ use std::time::{Duration, Instant};
 
 use mixio::stack::{DEFAULT_STACK_SIZE, DefaultStack, Stack, StackPointer, UnguardedStack};
 
+/// Whether `exit` runs the destructors of the thread-locals of a thread that isn't the main one. glibc does, unless it is
+/// linked statically.
+pub(crate) const EXIT_RUNS_DESTRUCTORS: bool = !cfg!(target_feature = "crt-static");
+
 /// Counts how many of the [`Counted`] that it made were dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Drops(Rc<Cell<usize>>);
