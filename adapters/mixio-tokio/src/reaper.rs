@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mixio::runtime::{Reaped, Reaper, set_reaper};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -24,7 +25,7 @@ pub const REAPING_LIMIT: Duration = Duration::from_secs(5);
 ///
 /// [`run`](crate::run), [`start_loop`](crate::start_loop) and the workers of [`spawn_pinned`](crate::spawn_pinned) have
 /// done this. It is for local sets and runtimes of one's own, once for each. When that has ended, functions are unwound
-/// at once again.
+/// at once again. While it is there and nobody drives it, they wait for somebody who does.
 ///
 /// # Panics
 ///
@@ -123,6 +124,8 @@ impl Reaping {
 
     /// Ready when all have been unwound, or the time is up.
     pub(crate) async fn finish(&self) {
+        // A task that was aborted last is dropped when it has its turn.
+        yield_now().await;
         self.under_way.close();
         // If the time is up the others are unwound when the runtime drops its tasks.
         let _ = timeout(REAPING_LIMIT, self.under_way.wait()).await;

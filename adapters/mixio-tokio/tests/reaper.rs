@@ -57,6 +57,19 @@ fn an_aborted_task() {
     });
 }
 
+/// Its turn comes after the end of the function that has aborted it.
+#[test]
+fn a_task_aborted_at_the_very_end() {
+    let drops = Drops::new();
+    let counted = drops.counted();
+    run(|| {
+        let task = spawn_local(endless(counted));
+        wait(yield_now());
+        task.abort();
+    });
+    assert_eq!(drops.count(), 1);
+}
+
 #[test]
 fn a_timeout() {
     let drops = Drops::new();
