@@ -139,7 +139,7 @@ pub fn serve<F: Future<Output = ()>>(
     let app = {
         let (settings, consumers, views) = (settings.clone(), consumers.clone(), views.clone());
         move || App {
-            database: Database::new(&settings.database, settings.connections),
+            database: Database::new(&settings.database, settings.connections()),
             http: Http::new(settings.kitchen_timeout),
             settings: settings.clone(),
             kitchen_service: kitchen_service.clone(),
