@@ -97,6 +97,24 @@ fn it_takes_care_of_orders_that_were_left() {
 }
 
 #[test]
+fn it_takes_care_of_orders_that_another_server_has_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("orders");
+    let database = database.to_str().unwrap();
+    let quick = [("DATABASE_URL", database), ("KITCHEN_RETRY_AFTER", "20ms"), ("KITCHEN_TIMEOUT", "2s")];
+    let (program, _) = Program::start(kitchen().envs(quick));
+    let slow = [("DATABASE_URL", database), ("KITCHEN_DELAY", "30s"), ("KITCHEN_TIMEOUT", "60s")];
+    let (other, address) = Program::start(kitchen().envs(slow));
+    let _client = begin_post(address, "/", "details=pizza");
+    wait_for_status(database, "placed");
+    // It is killed.
+    drop(other);
+    wait_for_status(database, "accepted");
+    program.signal("INT");
+    program.assert_ends_well();
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn it_serves_although_it_cannot_say_so() {
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
