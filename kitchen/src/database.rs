@@ -1,15 +1,18 @@
 //! The database: which one, the URL says.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::backend::Backend;
 use diesel::connection::SimpleConnection as _;
+use diesel::dsl::sql;
 use diesel::migration::{Migration, MigrationSource as _, Result as MigrationResult};
-use diesel::{Connection as _, QueryResult};
+use diesel::sql_types::Bool;
+use diesel::{Connection as _, QueryResult, RunQueryDsl as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use mixio_diesel::pool::{Pool, PooledConnection};
-use mixio_diesel::{AnyBackend, AnyConnection, SqliteConnection};
+use mixio_diesel::{AnyBackend, AnyConnection, PgConnection, SqliteConnection};
+use mixio_tokio::thread::sleep;
 
 use crate::error::Error;
 use crate::orders::Order;
@@ -26,7 +29,8 @@ const POSTGRES_SETUP: &str = "SET statement_timeout = '5s'; SET idle_in_transact
 
 /// Two programs don't migrate at once: each asks PostgreSQL for this lock, which goes with the connection. In SQLite a transaction
 /// keeps the others out.
-const MIGRATION_LOCK: &str = "SELECT pg_advisory_lock(5012306)";
+const TRY_LOCK: &str = "pg_try_advisory_lock(5012306)";
+const WAIT_FOR_LOCK: &str = "SET lock_timeout = '30s'; SELECT pg_advisory_lock(5012306); RESET lock_timeout;";
 
 /// How long to wait for a connection. Queries are short, so a longer queue means that the database is in trouble.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -104,17 +108,40 @@ fn apply(url: &str) -> Result<Vec<String>, String> {
     let applied = match connection.as_sqlite() {
         Some(sqlite) => apply_to_sqlite(sqlite),
         None => {
-            let locked = connection.batch_execute(MIGRATION_LOCK);
-            locked.map_err(Into::into).and_then(|()| run_pending(&mut connection, POSTGRES))
+            let locked = connection.as_postgres().map_or(Ok(()), lock_migrations);
+            locked.and_then(|()| run_pending(&mut connection, POSTGRES))
         }
     };
     applied.map_err(|error| because(&error))
 }
 
+fn lock_migrations(connection: &mut PgConnection) -> MigrationResult<()> {
+    let is_free = diesel::select(sql::<Bool>(TRY_LOCK));
+    if is_free.get_result(connection)? {
+        return Ok(());
+    }
+    tracing::warn!("another program migrates this database: waiting for it");
+    connection
+        .batch_execute(WAIT_FOR_LOCK)
+        .map_err(|error| format!("another program migrates it, and goes on doing so ({error})").into())
+}
+
 fn apply_to_sqlite(connection: &mut SqliteConnection) -> MigrationResult<Vec<String>> {
-    connection.batch_execute(SQLITE_SETUP)?;
-    connection.batch_execute("PRAGMA journal_mode = WAL")?;
+    use_wal(connection)?;
     connection.immediate_transaction(|connection| run_pending(connection, SQLITE))
+}
+
+/// SQLite doesn't wait for a lock here, whatever it was told: another program may be doing the same.
+fn use_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
+    let start = Instant::now();
+    loop {
+        match connection.batch_execute("PRAGMA journal_mode = WAL") {
+            Err(error) if error.to_string().contains("is locked") && start.elapsed() < PATIENCE => {
+                sleep(Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
 }
 
 fn run_pending<DB: Backend>(
@@ -160,7 +187,12 @@ fn names<DB: Backend>(migrations: &[Box<dyn Migration<DB>>]) -> Vec<String> {
 ///
 /// With what to tell the user.
 fn open(url: &str) -> Result<AnyConnection, String> {
-    AnyConnection::establish_within(url, PATIENCE).map_err(|error| because(&error))
+    let mut connection = AnyConnection::establish_within(url, PATIENCE).map_err(|error| because(&error))?;
+    // To PostgreSQL nothing is said here: a migration may take long.
+    if let Some(sqlite) = connection.as_sqlite() {
+        sqlite.batch_execute(SQLITE_SETUP).map_err(|error| because(&error))?;
+    }
+    Ok(connection)
 }
 
 /// On a line, without the URL: there may be a password in it.
@@ -171,8 +203,6 @@ fn because(error: &dyn std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use diesel::RunQueryDsl as _;
-    use diesel::dsl::sql;
     use diesel::sql_types::Integer;
 
     #[test]

@@ -8,6 +8,7 @@ use diesel::result::DatabaseErrorKind;
 use serde_json::json;
 
 use crate::http::Failure;
+use crate::orders::Status;
 
 /// An answer other than the one hoped for.
 #[derive(Debug)]
@@ -56,7 +57,8 @@ impl fmt::Display for Error {
             Error::NotAllowed(methods) => write!(f, "the method must be one of {methods}"),
             Error::TooSlow => f.write_str("the request took too long to arrive"),
             Error::Underway => f.write_str("this order is being placed already"),
-            Error::Kitchen { failure, .. } => failure.fmt(f),
+            Error::Kitchen { failure, .. } if failure.is_refusal() => failure.fmt(f),
+            Error::Kitchen { failure, .. } => write!(f, "{failure}; it will be asked again"),
             Error::Database(_) => f.write_str("the database is not available"),
             Error::Panicked => f.write_str("something went wrong here"),
             Error::Stopping => f.write_str("the server is being stopped"),
@@ -95,8 +97,11 @@ impl ResponseError for Error {
 
     fn error_response(&self) -> HttpResponse {
         let mut body = json!({ "error": self.to_string() });
-        if let Error::Kitchen { order_id, .. } = self {
+        if let Error::Kitchen { order_id, failure } = self {
             body["order_id"] = (*order_id).into();
+            // Whether that's the end of it.
+            let is_over = failure.is_refusal();
+            body["status"] = if is_over { Status::Rejected } else { Status::Unanswered }.as_str().into();
         }
         let mut response = HttpResponse::build(self.status_code());
         if let Error::NotAllowed(methods) = self {

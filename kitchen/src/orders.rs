@@ -114,7 +114,8 @@ impl Order {
         }
     }
 
-    /// Writes it to the database, the first time as a new row, and then to that row.
+    /// Writes it to the database, the first time as a new row, and then to that row. One that is settled there already stays as
+    /// it is there, and so becomes this one: two servers may have asked the kitchen, or a query may have been slow.
     ///
     /// # Errors
     ///
@@ -129,9 +130,13 @@ impl Order {
                 self.id = Some(insert.get_result(connection)?);
             }
             Some(id) => {
-                let rows = diesel::update(orders::table.find(id)).set(status_and_mins).execute(connection)?;
-                if rows != 1 {
-                    return Err(Error::Database(format!("order {id} is gone")));
+                // Not by `eq_any`: such a statement would be prepared each time.
+                let [placed, unanswered] = Status::UNSETTLED.map(|status| orders::status.eq(status));
+                let row = orders::table.find(id).filter(placed.or(unanswered));
+                if diesel::update(row).set(status_and_mins).execute(connection)? == 0 {
+                    let there = orders::table.find(id).select(COLUMNS).first::<Row>(connection).optional()?;
+                    let there = there.ok_or_else(|| Error::Database(format!("order {id} is gone")))?;
+                    *self = Self::from_row(there)?;
                 }
             }
         }
@@ -171,6 +176,16 @@ impl Order {
         rows.into_iter().map(Self::from_row).collect()
     }
 
+    /// The id of the last one that isn't settled, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub fn last_unsettled(connection: &mut Connection) -> Result<Option<i64>, Error> {
+        let unsettled = orders::table.filter(orders::status.eq_any(Status::UNSETTLED));
+        Ok(unsettled.select(orders::id).order(orders::id.desc()).first(connection).optional()?)
+    }
+
     fn from_row((id, token, user, details, status, mins): Row) -> Result<Self, Error> {
         let known = Status::ALL.into_iter().find(|known| known.as_str() == status);
         let status = known.ok_or_else(|| Error::Database(format!("order {id} has the status {status:?}")))?;
@@ -181,5 +196,36 @@ impl Order {
     pub fn as_dict(&self) -> [(&'static str, String); 3] {
         let id = self.id.expect("the kitchen hears of an order after it has been saved");
         [("order_id", id.to_string()), ("user", self.user.clone()), ("details", self.details.clone())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::{Database, prepare};
+
+    #[test]
+    fn what_is_settled_stays_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = folder.path().join("orders").to_str().unwrap().to_owned();
+        mixio_tokio::run(move || {
+            assert_eq!(prepare(&url), Ok(false));
+            let connection = &mut Database::new(&url, 1).connection().unwrap();
+            let mut order = Order::new("ann", "pizza", "a");
+            order.save(connection).unwrap();
+            let mut late = order.clone();
+            order.status = Status::Unanswered;
+            order.save(connection).unwrap();
+            assert_eq!(Order::last_unsettled(connection).unwrap(), order.id);
+            (order.status, order.mins) = (Status::Accepted, Some(40));
+            order.save(connection).unwrap();
+            late.status = Status::Unanswered;
+            late.save(connection).unwrap();
+            assert_eq!((late.status, late.mins), (Status::Accepted, Some(40)));
+            assert_eq!(order.placed_before(connection).unwrap().unwrap().status, Status::Accepted);
+            assert_eq!(Order::last_unsettled(connection).unwrap(), None);
+            late.id = Some(7);
+            late.save(connection).unwrap_err();
+        });
     }
 }

@@ -139,7 +139,7 @@ pub fn serve<F: Future<Output = ()>>(
     let app = {
         let (settings, consumers, views) = (settings.clone(), consumers.clone(), views.clone());
         move || App {
-            database: Database::new(&settings.database, settings.connections),
+            database: Database::new(&settings.database, settings.connections()),
             http: Http::new(settings.kitchen_timeout),
             settings: settings.clone(),
             kitchen_service: kitchen_service.clone(),
@@ -169,11 +169,17 @@ pub fn serve<F: Future<Output = ()>>(
             .map_err(|error| error.to_string())?
             .run();
         let handle = server.handle();
-        let server = rt::spawn(server);
-        let app = Arc::new(app());
+        let mut server = rt::spawn(server);
         // It ends with the program, in the middle of whatever it does: the next one goes on from there.
-        mixio_tokio::thread::spawn(move || recover(&app));
-        opened(address).await;
+        recover(&Arc::new(app()));
+        tokio::select! {
+            () = opened(address) => {}
+            // Nobody would be served then, so it is no use to stay.
+            ended = &mut server => {
+                ended.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+                return Err("the server has ended by itself".into());
+            }
+        }
 
         // The views first, while all that they need is there: our own kitchen too.
         tracing::info!("stopping");

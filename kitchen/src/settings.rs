@@ -56,9 +56,10 @@ pub struct Settings {
     #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", default_value = "kitchen.sqlite3", value_parser = database)]
     pub database: String,
 
-    /// How many database connections each worker may use
-    #[arg(long, env = "KITCHEN_CONNECTIONS", value_name = "N", default_value = "4", value_parser = at_least_one)]
-    pub connections: usize,
+    /// How many database connections each worker may use; by default 4, or 1 for SQLite, where only one writes at a time: others
+    /// don't queue for it but try now and then, and may have no luck for too long
+    #[arg(long, env = "KITCHEN_CONNECTIONS", value_name = "N", value_parser = at_least_one)]
+    pub connections: Option<usize>,
 
     /// How many threads serve requests; one goes a long way, since it never blocks
     #[arg(long, env = "KITCHEN_WORKERS", value_name = "N", default_value = "1", value_parser = at_least_one)]
@@ -96,6 +97,14 @@ pub struct Settings {
     /// What to log
     #[command(flatten)]
     pub logs: Logs,
+}
+
+impl Settings {
+    /// How many database connections each worker may use.
+    pub fn connections(&self) -> usize {
+        let is_postgres = self.database.contains("://");
+        self.connections.unwrap_or(if is_postgres { 4 } else { 1 })
+    }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

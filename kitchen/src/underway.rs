@@ -35,7 +35,8 @@ impl Underway {
 
     /// Takes care of an order, unless somebody does already.
     ///
-    /// This comes before the order is in the database: so whatever is found there, and isn't under way, was left.
+    /// This comes before the order is in the database: so whatever is found there, and isn't under way, was left,
+    /// or is another server's.
     pub fn enter(self: &Arc<Self>, order: &Order) -> Option<Care> {
         let order = key(order);
         let entered = self.orders().insert(order.clone());

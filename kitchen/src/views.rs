@@ -120,13 +120,8 @@ pub(crate) fn settle(app: &App, mut order: Order, care: Care) -> (Order, Result<
         }
         other => {
             let failure = other.map_or_else(|failure| failure, |(status, _)| Failure::Unexpected(status));
-            order.status = match failure {
-                // "Later", which says nothing of an earlier time that it was asked.
-                Failure::Unexpected(408 | 425 | 429) => Status::Unanswered,
-                Failure::Unexpected(400..=499) => Status::Rejected,
-                // It may have taken the order before it got into trouble.
-                _ => Status::Unanswered,
-            };
+            // Otherwise it may have taken the order before it got into trouble.
+            order.status = if failure.is_refusal() { Status::Rejected } else { Status::Unanswered };
             Err(failure)
         }
     };

@@ -85,17 +85,35 @@ impl Reply {
     }
 }
 
+impl Failure {
+    /// Whether the kitchen has said that it won't cook the order.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Failure::Unexpected(status @ 400..=499) => !asks_for_later(*status),
+            failure => *failure == Failure::Refused,
+        }
+    }
+}
+
+/// Whether that says "later", which says nothing of an earlier time that it was asked.
+fn asks_for_later(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429)
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Silent => f.write_str("the kitchen did not answer in time"),
             Failure::Unreachable => f.write_str("the kitchen cannot be reached"),
-            Failure::BrokeOff => f.write_str("the kitchen broke off its answer; it may have taken the order"),
+            Failure::BrokeOff => f.write_str("the kitchen broke off its answer, and may have taken the order"),
             Failure::Unexpected(201) => f.write_str("the kitchen's answer cannot be understood"),
+            Failure::Unexpected(status) if asks_for_later(*status) => {
+                write!(f, "the kitchen wants to be asked later (status {status})")
+            }
             Failure::Unexpected(status @ 400..=499) => write!(f, "the kitchen will not cook it (status {status})"),
             Failure::Unexpected(status) => write!(f, "the kitchen answered with status {status}"),
             Failure::Refused => f.write_str("the kitchen has not taken this order"),
-            Failure::Unclear => f.write_str("the kitchen gave no clear answer; it is asked again"),
+            Failure::Unclear => f.write_str("the kitchen gave no clear answer"),
         }
     }
 }

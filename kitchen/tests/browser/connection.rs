@@ -37,7 +37,8 @@ fn a_lost_connection_comes_back_with_what_was_missed() {
         browser.order("salad");
         browser.wait_for_card("salad", "accepted");
         kitchen.order("ann", "cake");
-        browser.wait_for_notification("Order 4, cake,");
+        // What it was is said only if the list comes soon.
+        browser.wait_for_notification("Order 4");
         assert_eq!(kitchen.orders("ann").len(), 3 + 1);
     });
 }
@@ -60,8 +61,11 @@ fn an_order_in_doubt_is_found_out_and_not_sent_again_by_itself() {
         browser.order("pizza");
         browser.wait_for_card("pizza", "sending");
         kitchen.process.crash();
-        let card = browser.wait_for_card("pizza", "unknown");
-        assert!(card.text.contains("Perhaps placed"), "{card:?}");
+        // Unless SQLite had given up, and said so, before.
+        eventually("it is in doubt", || {
+            let cards = browser.cards();
+            cards.iter().any(|card| ["unknown", "missing"].contains(&&*card.status)).then_some(())
+        });
         browser.wait_for_connection("lost");
         drop(lock);
         kitchen.process.restart();

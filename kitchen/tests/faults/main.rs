@@ -68,7 +68,8 @@ fn chaos(
     let mut random = fastrand::Rng::with_seed(seed);
     let mut faults = BTreeMap::new();
     let mut next = random.usize(..3);
-    while !done.load(Relaxed) {
+    // A fast machine may be done before each has happened.
+    while !done.load(Relaxed) || faults.len() < 3 {
         sleep(Duration::from_millis(random.u64(100..600)));
         let down = Duration::from_millis(random.u64(0..300));
         // In turns, so that each happens.

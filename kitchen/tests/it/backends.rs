@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
-use std::thread;
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
 
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use mixio_test_servers::Postgres;
 
-use super::client::{get, post};
+use super::client::{PATIENCE, get, post};
 use super::program::{Program, kitchen};
 
 /// It ends with the test program.
@@ -90,26 +92,73 @@ fn many_may_migrate_at_once() {
     }
 }
 
+/// SQLite's own patience doesn't cover all that is done then.
+#[test]
+fn a_file_that_is_locked_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("orders");
+    let file = file.to_str().unwrap();
+    for arguments in [&["migrate", "--check"][..], &["migrate"]] {
+        let mut connection = SqliteConnection::establish(file).unwrap();
+        diesel::sql_query("BEGIN EXCLUSIVE").execute(&mut connection).unwrap();
+        let program = kitchen().args(arguments).args(["--database", file]).spawn().unwrap();
+        sleep(Duration::from_millis(500));
+        drop(connection);
+        let output = program.wait_with_output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(text.contains("2 migrations are missing") || text.contains("applied "), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn who_waits_for_another_program_says_so() {
+    let database = POSTGRES.database();
+    let url = database.clone();
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    let other = thread::spawn(move || POSTGRES.execute(&url, "SELECT pg_advisory_lock(5012306); SELECT pg_sleep(1)"));
+    let start = Instant::now();
+    while POSTGRES.execute(&database, locks) == "0" {
+        assert!(start.elapsed() < PATIENCE);
+    }
+    let (output, text) = run(kitchen().args(["migrate", "--database", &database]));
+    assert!(output.status.success() && text.contains("another program migrates this database"), "{text}");
+    other.join().unwrap();
+}
+
 /// A connection whose server is there and says nothing, as when its machine has lost its power.
 #[test]
 fn a_database_that_falls_silent() {
+    thread::scope(|scope| {
+        for io in ["async", "blocking"] {
+            scope.spawn(move || falls_silent(io));
+        }
+    });
+}
+
+fn falls_silent(io: &str) {
     let database = POSTGRES.database();
-    for io in ["async", "blocking"] {
-        let mut command = kitchen();
-        command.env("MIXIO", io).args(["--database", &database, "--connections", "1", "--retry-after", "60s"]);
-        let (program, address) = Program::start(&mut command);
-        assert_eq!(get(address, "/?details=pizza").status, 200, "{io}");
-        let others = "datname = current_database() AND pid <> pg_backend_pid()";
-        let servers = POSTGRES.execute(&database, &format!("SELECT pid FROM pg_stat_activity WHERE {others}"));
-        let servers: Vec<_> = servers.lines().map(Stopped::new).collect();
-        assert!(!servers.is_empty());
-        get(address, "/?details=soup").assert_error(503);
-        // The next one gets a new connection.
-        assert_eq!(get(address, "/?details=cake").status, 200, "{io}");
-        drop(servers);
-        program.signal("INT");
-        program.assert_ends_well();
+    let mut command = kitchen();
+    command.env("MIXIO", io).args(["--database", &database, "--connections", "1", "--retry-after", "100ms"]);
+    let (program, address) = Program::start(&mut command);
+    assert_eq!(get(address, "/?details=pizza").status, 200, "{io}");
+    let others = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    let servers = POSTGRES.execute(&database, &format!("SELECT pid FROM pg_stat_activity WHERE {others}"));
+    let servers: Vec<_> = servers.lines().map(Stopped::new).collect();
+    assert!(!servers.is_empty());
+    get(address, "/?details=soup").assert_error(503);
+    // The next one gets a new connection.
+    assert_eq!(get(address, "/?details=cake").status, 200, "{io}");
+    // The kitchen looks for what may have been left, and finds nothing yet.
+    sleep(Duration::from_secs(1));
+    drop(servers);
+    // What it was told before, it does now. Nobody waits for that order any more, but the kitchen is to hear of it.
+    let start = Instant::now();
+    while POSTGRES.execute(&database, "SELECT status FROM orders WHERE details = 'soup'") != "accepted" {
+        assert!(start.elapsed() < PATIENCE, "{io}: {}", POSTGRES.execute(&database, "SELECT * FROM orders"));
+        sleep(Duration::from_millis(100));
     }
+    program.signal("INT");
+    program.assert_ends_well();
 }
 
 /// A process that is stopped for so long.

@@ -1,7 +1,9 @@
 //! Kitchens that do not do what they should. The order is kept, once, and says how it went.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
+
+use socket2::{Domain, Socket, Type};
 
 use super::client::{get, post};
 use super::fake_kitchen::{FakeKitchen, created, reply};
@@ -13,7 +15,7 @@ fn order_at(kitchen: impl Fn(&str) -> String + Send + Sync + 'static, error: u16
     let reply = post(host.address, "/", "details=pizza&user=ann");
     reply.assert_error(error);
     let [row] = host.rows().try_into().unwrap();
-    assert_eq!(reply.json()["order_id"], row.id);
+    assert_eq!((&reply.json()["order_id"], &reply.json()["status"]), (&row.id.into(), &status.into()));
     assert_eq!((row.status.as_str(), row.mins), (status, None));
     assert_eq!(kitchen.requests(), [format!("order_id={}&user=ann&details=pizza", row.id)]);
 }
@@ -65,10 +67,31 @@ fn reason(kitchen_service: &str) -> String {
 fn it_breaks_off_or_is_not_there() {
     for answer in ["", "HTTP/1.1 201 Created\r\ncontent-length: 20\r\n\r\n{\"mins\""] {
         let kitchen = FakeKitchen::new(|_| answer.into());
-        assert_eq!(reason(&kitchen.url), "the kitchen broke off its answer; it may have taken the order");
+        let broke_off = "the kitchen broke off its answer, and may have taken the order; it will be asked again";
+        assert_eq!(reason(&kitchen.url), broke_off);
     }
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert_eq!(reason(&format!("http://{free}/")), "the kitchen cannot be reached");
+    let (_nobody, url) = nobody();
+    assert_eq!(reason(&url), "the kitchen cannot be reached; it will be asked again");
+}
+
+#[test]
+fn whether_it_will_be_asked_again() {
+    for (status, says) in [
+        ("404 Not Found", "the kitchen will not cook it (status 404)"),
+        ("429 Too Many Requests", "the kitchen wants to be asked later (status 429); it will be asked again"),
+        ("500 Internal Server Error", "the kitchen answered with status 500; it will be asked again"),
+    ] {
+        let kitchen = FakeKitchen::new(move |_| reply(status, ""));
+        assert_eq!(reason(&kitchen.url), says);
+    }
+}
+
+/// A kitchen's address where nobody listens, nor can, as long as the socket is there.
+fn nobody() -> (Socket, String) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let url = format!("http://{}/", socket.local_addr().unwrap().as_socket().unwrap());
+    (socket, url)
 }
 
 #[test]
@@ -86,9 +109,8 @@ fn not_even_http() {
 
 #[test]
 fn nobody_there() {
-    // Nobody listens at the port of a listener that is gone.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let host = Host::new(&["--kitchen-service", &format!("http://{free}/")]);
+    let (_nobody, url) = nobody();
+    let host = Host::new(&["--kitchen-service", &url]);
     get(host.address, "/?details=pizza").assert_error(502);
     host.wait_for_status("unanswered");
 }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::client::{PATIENCE, begin_post, get, post, receive};
+use super::fake_kitchen::patient_kitchen;
 use super::host::{rows, wait_for_status};
 use super::program::{Program, kitchen};
 
@@ -51,11 +52,18 @@ fn it_ends_an_order_before_it_stops() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("orders");
     let database = database.to_str().unwrap();
-    let environment = [("DATABASE_URL", database), ("KITCHEN_DELAY", "1s")];
+    let (service, is_asked, go_on) = patient_kitchen();
+    let environment = [("DATABASE_URL", database), ("KITCHEN_SERVICE", &service.url), ("KITCHEN_TIMEOUT", "30s")];
     let (program, address) = Program::start(kitchen().envs(environment));
     let client = begin_post(address, "/", "details=pizza");
+    is_asked.recv_timeout(PATIENCE).unwrap();
     wait_for_status(database, "placed");
     program.signal("INT");
+    let start = Instant::now();
+    while get(address, "/healthz").status == 200 {
+        assert!(start.elapsed() < PATIENCE, "it does not stop");
+    }
+    go_on.send(()).unwrap();
     assert_eq!(receive(client).status, 200);
     program.assert_ends_well();
     wait_for_status(database, "accepted");
@@ -76,14 +84,32 @@ fn orders_are_there_the_next_time() {
 fn it_takes_care_of_orders_that_were_left() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("kitchen.sqlite3");
-    let (program, address) =
-        Program::start(kitchen().current_dir(&directory).env_remove("DATABASE_URL").env("KITCHEN_DELAY", "30s"));
+    let slow = [("KITCHEN_DELAY", "30s"), ("KITCHEN_TIMEOUT", "60s")];
+    let (program, address) = Program::start(kitchen().current_dir(&directory).env_remove("DATABASE_URL").envs(slow));
     let _client = begin_post(address, "/", "details=pizza");
     wait_for_status(database.to_str().unwrap(), "placed");
     // It is killed.
     drop(program);
     let (program, _) = Program::start(kitchen().current_dir(&directory).env_remove("DATABASE_URL"));
     wait_for_status(database.to_str().unwrap(), "accepted");
+    program.signal("INT");
+    program.assert_ends_well();
+}
+
+#[test]
+fn it_takes_care_of_orders_that_another_server_has_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("orders");
+    let database = database.to_str().unwrap();
+    let quick = [("DATABASE_URL", database), ("KITCHEN_RETRY_AFTER", "20ms"), ("KITCHEN_TIMEOUT", "2s")];
+    let (program, _) = Program::start(kitchen().envs(quick));
+    let slow = [("DATABASE_URL", database), ("KITCHEN_DELAY", "30s"), ("KITCHEN_TIMEOUT", "60s")];
+    let (other, address) = Program::start(kitchen().envs(slow));
+    let _client = begin_post(address, "/", "details=pizza");
+    wait_for_status(database, "placed");
+    // It is killed.
+    drop(other);
+    wait_for_status(database, "accepted");
     program.signal("INT");
     program.assert_ends_well();
 }

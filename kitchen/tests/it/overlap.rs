@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Barrier, Mutex};
+use std::sync::{Barrier, LazyLock, Mutex};
 use std::thread::{self, ThreadId};
 
 use actix_web::HttpResponse;
@@ -11,6 +11,7 @@ use kitchen::error::Error;
 use kitchen::request::Request;
 use kitchen::server::{View, kitchen_view, view};
 use kitchen::views;
+use mixio::wait;
 use mixio_actix::Views;
 
 use super::client::{begin_post, receive};
@@ -77,16 +78,21 @@ fn two_orders_at_once_on_one_thread() {
 static ORDERS: Seen = Seen::new();
 static KITCHEN: Seen = Seen::new();
 
-/// Our own kitchen, which takes a second and runs on the same thread.
+/// Our own kitchen, which runs on the same thread, and here answers no order before it has two in hand.
 #[test]
 fn orders_and_kitchen_on_one_thread() {
+    static BOTH: LazyLock<tokio::sync::Barrier> = LazyLock::new(|| tokio::sync::Barrier::new(2));
     let urls = |config: &mut ServiceConfig, all: &Views| {
         let orders = view(all, |request| ORDERS.watch(views::food_delivery, request));
-        let kitchen = kitchen_view(|request| KITCHEN.watch(views::kitchen, request));
+        let kitchen = |request: &Request| {
+            wait(BOTH.wait());
+            views::kitchen(request)
+        };
+        let kitchen = kitchen_view(move |request| KITCHEN.watch(kitchen, request));
         config.service(web::resource("/").route(web::post().to(orders)));
         config.service(web::resource("/kitchen/").route(web::post().to(kitchen)));
     };
-    let host = Host::with_urls(&["--kitchen-delay", "1s"], urls);
+    let host = Host::with_urls(&["--kitchen-timeout", "30s"], urls);
     let orders = ["ann", "bob"].map(|user| begin_post(host.address, "/", &format!("details=pizza&user={user}")));
     for order in orders {
         assert_eq!(receive(order).status, 200);

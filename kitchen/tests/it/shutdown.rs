@@ -94,16 +94,16 @@ fn stopping_takes_as_long_as_is_set_and_tells_of_orders_until_then() {
     let _stuck = send(host.address, "POST / HTTP/1.1\r\nhost: kitchen\r\ncontent-length: 9\r\n\r\n");
     let client = begin_post(host.address, "/", "details=pizza&user=ann");
     is_asked.recv_timeout(PATIENCE).unwrap();
-    host.begin_stop();
     let start = Instant::now();
-    thread::sleep(timeout / 2);
+    host.begin_stop();
+    thread::sleep(Duration::from_millis(300));
     go_on.send(()).unwrap();
     let answer = receive(client).json();
     assert_eq!(next(&mut socket), answer);
     host.stop();
     let took = start.elapsed();
     // The request that is stuck is given up after ten seconds otherwise.
-    assert!(timeout <= took + Duration::from_millis(100) && took < timeout * 3, "{took:?}");
+    assert!(timeout <= took && took < timeout * 3, "{took:?}");
 }
 
 #[test]

@@ -84,7 +84,12 @@ fn run(settings: &Settings) -> Result<(), Error> {
     };
     write(&results, &settings.results)?;
     println!("\n{}", table::bars(&results.bars));
-    Ok(())
+    match results.bars.iter().filter(|verdict| !verdict.met).count() {
+        0 => Ok(()),
+        // Those figures mean nothing.
+        _ if settings.quick => Ok(()),
+        unmet => Err(format!("{unmet} of {} bars are not met", results.bars.len()).into()),
+    }
 }
 
 fn write(results: &Results, folder: &Path) -> Result<(), Error> {

@@ -85,10 +85,12 @@ impl Database {
     /// Notes how far an order is.
     pub(crate) async fn note(&self, id: i64, status: Status, mins: Option<i32>) -> Result<(), Error> {
         let values = (orders::status.eq(status.as_str()), orders::mins.eq(mins));
-        let update = diesel::update(orders::table.find(id)).set(values);
+        let [placed, unanswered] =
+            [Status::Placed, Status::Unanswered].map(|status| orders::status.eq(status.as_str()));
+        let update = diesel::update(orders::table.find(id).filter(placed.or(unanswered))).set(values);
         match update.execute(&mut self.connection().await?).await? {
             1 => Ok(()),
-            _ => Err(Error::Database(format!("order {id} is gone"))),
+            _ => Err(Error::Database(format!("order {id} is gone, or settled"))),
         }
     }
 
