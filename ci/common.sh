@@ -23,7 +23,8 @@ install() {
     fi
     say "installing ${missing[*]}"
     "${root[@]}" apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    # By env: sudo passes on next to nothing of what is set here.
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
         fail "could not install: ${missing[*]}"
 }
 
@@ -31,6 +32,19 @@ install() {
 need() {
     command -v "$1" >/dev/null || install "$2"
     command -v "$1" >/dev/null || fail "the command $1 is missing, and the package $2 did not bring it"
+}
+
+# need_cc: a C compiler that finds a C library. Debian's gcc only recommends one, and without it links nothing, Rust neither.
+need_cc() {
+    links() {
+        local program status=0
+        program=$(mktemp)
+        cc -x c -o "$program" - <<<$'#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }' 2>/dev/null || status=1
+        rm "$program"
+        return $status
+    }
+    links || install gcc libc6-dev
+    links || fail "cc links no C program, also with the packages gcc and libc6-dev"
 }
 
 command -v cargo >/dev/null || fail "Rust is missing: install it by rustup (or apt-get install cargo, if new enough)"

@@ -1,34 +1,24 @@
-//! Real servers for tests: [`Postgres`], [`Redis`], [`Chromedriver`] and any other [`Process`], each in a temporary folder of its own, on a free loopback port.
+//! Real servers for tests: [`Postgres`], [`Redis`], [`Chromedriver`] and any other [`Process`], each in a temporary folder of its own, on a loopback [`Port`].
 //!
 //! They end with whoever has started them, however that ends: a shell sees to it, which notices when its input is closed.
 #![forbid(unsafe_code)]
 
 mod chromedriver;
 mod guardian;
+mod port;
 mod postgres;
 mod process;
 mod redis;
 
 pub use chromedriver::Chromedriver;
+pub use port::Port;
 pub use postgres::Postgres;
 pub use process::Process;
 pub use redis::Redis;
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-/// A port of the loopback interface that nobody listens at.
-fn free_port() -> u16 {
-    free_address(Ipv4Addr::LOCALHOST).port()
-}
-
-/// The same, of another of its addresses.
-fn free_address(ip: Ipv4Addr) -> SocketAddr {
-    let listener = TcpListener::bind((ip, 0)).expect("there is a free port");
-    listener.local_addr().expect("it listens")
-}
 
 /// A new folder for one server, which its guardian removes.
 fn temporary_folder(name: &str) -> PathBuf {

@@ -1,6 +1,7 @@
 //! A PostgreSQL cluster.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::free_port;
+use crate::Port;
 use crate::guardian::Guardian;
 
 /// How long it may take to start, also after a crash, on a machine that has other things to do.
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Postgres {
     guardian: Guardian,
     programs: PathBuf,
-    port: u16,
+    port: Port,
     databases: AtomicU32,
 }
 
@@ -39,9 +40,9 @@ impl Postgres {
         let options = ["--auth=trust", "--username=postgres", "--no-sync", "--encoding=UTF8", "--locale=C", "-D"];
         output(as_user(programs.join("initdb")).args(options).arg(&data));
 
-        let port = free_port();
+        let port = Port::reserve(Ipv4Addr::LOCALHOST);
         let mut server = vec![programs.join("postgres").to_string_lossy().into_owned(), "-D".into(), data];
-        let fixed = [format!("port={port}"), format!("unix_socket_directories={folder}")];
+        let fixed = [format!("port={}", port.address().port()), format!("unix_socket_directories={folder}")];
         let fixed = fixed.iter().map(String::as_str).chain(["listen_addresses=127.0.0.1", "fsync=off"]);
         for setting in fixed.chain(settings.iter().copied()) {
             server.extend(["-c".into(), setting.into()]);
@@ -57,14 +58,14 @@ impl Postgres {
     pub fn database(&self) -> String {
         let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
         self.execute("postgres", &format!("CREATE DATABASE {name}"));
-        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+        format!("postgres://postgres@{}/{name}", self.port.address())
     }
 
     /// Runs SQL in a database, whose name or URL is given, by `psql`; gives what that prints: a line a row, without decoration.
     pub fn execute(&self, database: &str, sql: &str) -> String {
         let name = database.rsplit('/').next().expect("a split gives something");
         let mut psql = Command::new(self.programs.join("psql"));
-        psql.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string(), "-d", name]);
+        psql.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.address().port().to_string(), "-d", name]);
         output(psql.args(["-v", "ON_ERROR_STOP=1", "-qAtX", "-c", sql]))
     }
 
@@ -78,7 +79,7 @@ impl Postgres {
         let pid = self.guardian.start();
         let started = Instant::now();
         let mut ready = Command::new(self.programs.join("pg_isready"));
-        ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.address().port().to_string()]);
         while !ready.status().expect("pg_isready runs").success() {
             // Its parent hasn't waited for it: it stays as a zombie.
             let stat = fs::read_to_string(format!("/proc/{pid}/stat"));

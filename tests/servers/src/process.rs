@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::guardian::Guardian;
-use crate::{free_address, temporary_folder};
+use crate::{Port, temporary_folder};
 
 /// How long it may take to start, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,16 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Process {
     guardian: Guardian,
     folder: PathBuf,
-    address: SocketAddr,
+    port: Port,
 }
 
 impl Process {
-    /// Starts it. `command` gets the address that it is to listen at, a free port of this one, and its folder, which is its current
+    /// Starts it. `command` gets the address that it is to listen at, a [`Port`] of this one, and its folder, which is its current
     /// one, too.
     pub fn start(ip: Ipv4Addr, command: impl FnOnce(SocketAddr, &Path) -> Command) -> Self {
-        let address = free_address(ip);
+        let port = Port::reserve(ip);
         let folder = temporary_folder("process");
-        let command = command(address, &folder);
+        let command = command(port.address(), &folder);
         // Of the command, the shell gets all but the program itself.
         let mut shell = Command::new("sh");
         shell.current_dir(&folder);
@@ -43,14 +43,14 @@ impl Process {
         let text = |part: &OsStr| part.to_str().expect("the command is UTF-8").to_owned();
         let server: Vec<_> = [command.get_program()].into_iter().chain(command.get_args()).map(text).collect();
         let guardian = Guardian::new(shell, &text(folder.as_os_str()), ("KILL", "KILL"), &server);
-        let this = Process { guardian, folder, address };
+        let this = Process { guardian, folder, port };
         this.restart();
         this
     }
 
     /// The address that it listens at, also after a [`restart`](Self::restart).
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Its folder, which is removed at the end. What it prints is in the file `log` there.
@@ -67,7 +67,7 @@ impl Process {
     pub fn restart(&self) {
         self.guardian.start();
         let started = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
+        while TcpStream::connect(self.address()).is_err() {
             let log = || std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             assert!(started.elapsed() < PATIENCE, "the program does not start: {}", log());
             sleep(Duration::from_millis(10));

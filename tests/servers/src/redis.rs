@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::guardian::Guardian;
-use crate::{free_port, temporary_folder};
+use crate::{Port, temporary_folder};
 
 /// How long it may take to start, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// All its functions do if Redis isn't there, or doesn't do what it is told.
 pub struct Redis {
     guardian: Guardian,
-    port: u16,
+    port: Port,
     socket: String,
 }
 
@@ -33,10 +33,10 @@ impl Redis {
             here || Path::new("/usr/bin/redis-server").exists(),
             "these tests need Redis: apt-get install redis-server"
         );
-        let port = free_port();
+        let port = Port::reserve(Ipv4Addr::LOCALHOST);
         let folder = temporary_folder("redis");
         let folder = folder.to_str().expect("its name is UTF-8");
-        let port_text = port.to_string();
+        let port_text = port.address().port().to_string();
         let socket = format!("{folder}/socket");
         let listen = ["redis-server", "--port", &port_text, "--bind", "127.0.0.1", "--unixsocket", &socket];
         let server: Vec<_> = listen.into_iter().chain(["--save", "", "--dir", folder]).map(String::from).collect();
@@ -48,7 +48,7 @@ impl Redis {
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        format!("redis://{}/", self.port.address())
     }
 
     /// The URL of its Unix socket.
@@ -66,9 +66,7 @@ impl Redis {
         self.guardian.start();
         let started = Instant::now();
         // It listens at the one after the other.
-        let is_there = || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() && UnixStream::connect(&self.socket).is_ok()
-        };
+        let is_there = || TcpStream::connect(self.port.address()).is_ok() && UnixStream::connect(&self.socket).is_ok();
         while !is_there() {
             assert!(started.elapsed() < PATIENCE, "Redis does not start");
             sleep(Duration::from_millis(10));

@@ -1,14 +1,14 @@
 //! The servers start, forget nothing that is committed when they crash, and end.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use mixio_test_servers::{Chromedriver, Postgres, Process, Redis};
+use mixio_test_servers::{Chromedriver, Port, Postgres, Process, Redis};
 
 #[test]
 fn postgres() {
@@ -37,6 +37,19 @@ fn redis() {
     assert!(TcpStream::connect(address).is_ok());
     drop(redis);
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_port_is_nobody_elses() {
+    let port = Port::reserve(Ipv4Addr::LOCALHOST);
+    let refused = || TcpStream::connect(port.address()).unwrap_err().kind();
+    assert_eq!(refused(), ErrorKind::ConnectionRefused);
+    let listener = TcpListener::bind(port.address()).unwrap();
+    assert!(TcpStream::connect(port.address()).is_ok());
+    drop(listener);
+    assert_eq!(refused(), ErrorKind::ConnectionRefused);
+    let others: Vec<_> = (0..500).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    assert!(others.iter().all(|other| other.local_addr().unwrap() != port.address()));
 }
 
 #[test]

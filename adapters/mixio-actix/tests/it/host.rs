@@ -34,6 +34,8 @@ impl Host {
                 };
                 let server = HttpServer::new(factory)
                     .workers(workers)
+                    // By default it depends on the number of processors, and may be fewer than a test needs at once.
+                    .worker_max_blocking_threads(16)
                     .disable_signals()
                     .shutdown_timeout(PATIENCE.as_secs())
                     .listen(listener)

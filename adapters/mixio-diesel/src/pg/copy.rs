@@ -102,7 +102,7 @@ type Sink = CopyInSink<Cursor<Vec<u8>>>;
 /// A table that is being filled, by [`PgConnection::copy_in`].
 ///
 /// It needs to be [finished](Self::finish). If it is dropped before then nothing was copied, and a transaction in which
-/// this was can only be rolled back.
+/// this was can only be rolled back: it fails, also if it is to be committed.
 #[must_use = "nothing is copied if it isn't finished"]
 pub struct CopyIn<'a> {
     connection: &'a mut PgConnection,
@@ -165,9 +165,11 @@ impl Write for CopyIn<'_> {
 
 impl Drop for CopyIn<'_> {
     fn drop(&mut self) {
-        if self.sink.take().is_some() {
+        if self.sink.take().is_some() && self.connection.is_in_transaction() {
             // The server is told that this failed, and says so: nobody asks.
-            self.connection.note::<()>(&Err(super::error::lost("the copy was given up".into())));
+            let given_up = Err(super::error::lost("a copy was given up before it was finished".into()));
+            self.connection.note::<()>(&given_up);
+            self.connection.unseen = given_up.err();
         }
     }
 }

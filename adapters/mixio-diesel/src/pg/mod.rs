@@ -99,7 +99,8 @@ pub struct PgConnection {
     transactions: AnsiTransactionManager,
     /// Whether the transaction manager knows that the connection is of no use.
     given_up: bool,
-    /// The error in a result, after what was asked for of it: the transaction has failed, and nobody knows.
+    /// The error in a result, after what was asked for of it, or of a copy that was given up: the transaction has failed, and nobody
+    /// knows.
     unseen: Option<DieselError>,
     instrumentation: DynInstrumentation,
 }
@@ -169,7 +170,7 @@ impl PgConnection {
     /// had better be shorter: after that one the connection goes on.
     ///
     /// ```no_run
-    /// # use std::time::{Duration, Instant};
+    /// # use std::time::Duration;
     /// # use diesel::Connection as _;
     /// # let mut connection = mixio_diesel::PgConnection::establish("").unwrap();
     /// connection.limit_answers(Some(Duration::from_secs(10)));
@@ -272,7 +273,11 @@ impl PgConnection {
     /// Tells the transaction manager what the server makes of an error: a transaction is good for nothing but a rollback.
     fn note<T>(&mut self, result: &QueryResult<T>) {
         let failed = match result {
-            Ok(_) => false,
+            Ok(_) => {
+                // The server does nothing in a transaction that has failed but end it, or go back to before the failure.
+                self.unseen = None;
+                false
+            }
             Err(DieselError::DatabaseError(..)) => true,
             // It hasn't got to the server.
             Err(_) => return,

@@ -1,17 +1,13 @@
 //! Cancelled in flight, on SQLite: the call goes on elsewhere, and its connection with it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_query;
-use mixio::{as_async, wait};
+use mixio::as_async;
 use mixio_diesel::SqliteConnection;
 use mixio_diesel::pool::Pool;
-
-/// A few tenths of a second.
-const SLOW: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
-                    INSERT INTO marks SELECT max(i) FROM n";
 
 fn dropped_in_flight(reaper: bool) {
     mixio::Io::Async.set();
@@ -28,20 +24,29 @@ fn dropped_in_flight(reaper: bool) {
         as_async(move || create.get().unwrap().batch_execute("CREATE TABLE marks (id INTEGER)").unwrap()).await;
 
         let slow = pool.clone();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (go_on, may_go_on) = std::sync::mpsc::channel();
         let mut task = Box::pin(as_async(move || {
-            slow.get().unwrap().transaction(|connection| sql_query(SLOW).execute(connection)).unwrap();
+            let insert = move |connection: &mut diesel::SqliteConnection| {
+                let inserted = sql_query("INSERT INTO marks VALUES (1)").execute(connection);
+                begun.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                inserted
+            };
+            slow.get().unwrap().transaction(|connection| connection.with(insert)?).unwrap();
         }));
-        // It is in the transaction when the table is locked.
-        let other = pool_of_others(folder.path());
         tokio::select! {
             biased;
             () = &mut task => panic!("it was to be dropped before"),
-            () = until_locked(other.clone()) => {}
+            begun = has_begun => begun.unwrap(),
         }
         drop(task);
+        let started = Instant::now();
         while pool.state().size > 0 {
+            assert!(started.elapsed() < Duration::from_secs(60), "{:?}", pool.state());
             tokio::task::yield_now().await;
         }
+        go_on.send(()).unwrap();
         as_async(move || {
             let mut connection = pool.get().unwrap();
             let count = sql_query("INSERT INTO marks VALUES (7)").execute(&mut connection);
@@ -52,20 +57,6 @@ fn dropped_in_flight(reaper: bool) {
         .await;
     }));
     mixio::runtime::set_reaper(None);
-}
-
-fn pool_of_others(folder: &std::path::Path) -> Pool<SqliteConnection> {
-    Pool::builder(folder.join("db").display().to_string()).build().unwrap()
-}
-
-async fn until_locked(pool: Pool<SqliteConnection>) {
-    as_async(move || {
-        let mut connection = pool.get().unwrap();
-        while connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK").is_ok() {
-            wait(tokio::time::sleep(Duration::from_millis(1)));
-        }
-    })
-    .await;
 }
 
 #[test]

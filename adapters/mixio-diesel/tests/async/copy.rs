@@ -65,6 +65,41 @@ fn nothing_is_copied_unless_it_is_finished() {
 }
 
 #[test]
+fn a_transaction_does_not_succeed_if_a_copy_was_given_up() {
+    crate::run(|| {
+        let connection = &mut connection();
+        let outcome = connection.transaction(|connection| {
+            connection.batch_execute("INSERT INTO lines VALUES (1)")?;
+            writeln!(connection.copy_in("COPY lines FROM STDIN")?, "2\ttwo").unwrap();
+            QueryResult::Ok(())
+        });
+        assert!(outcome.unwrap_err().to_string().contains("given up"));
+        assert_eq!(lines::table.count().get_result(connection), Ok(0_i64));
+    });
+}
+
+#[test]
+fn a_transaction_goes_on_from_before_a_copy_that_was_given_up() {
+    crate::run(|| {
+        let connection = &mut connection();
+        let back = [
+            |connection: &mut PgConnection| connection.batch_execute("ROLLBACK TO mark"),
+            |connection: &mut PgConnection| diesel::sql_query("ROLLBACK TO mark").execute(connection).map(drop),
+        ];
+        for (id, back) in back.into_iter().enumerate() {
+            connection
+                .transaction(|connection| {
+                    connection.batch_execute(&format!("INSERT INTO lines VALUES ({id}); SAVEPOINT mark"))?;
+                    drop(connection.copy_in("COPY lines FROM STDIN")?);
+                    back(connection)
+                })
+                .unwrap();
+        }
+        assert_eq!(lines::table.count().get_result(connection), Ok(2_i64));
+    });
+}
+
+#[test]
 fn a_transaction_does_not_succeed_if_what_nobody_read_is_an_error() {
     crate::run(|| {
         let connection = &mut connection();

@@ -8,6 +8,7 @@ use diesel::sql_query;
 use mixio_diesel::pool::{Library, Pool, PoolError};
 use mixio_diesel::{PgConnection, SqliteConnection};
 
+use crate::pool::open;
 use crate::suite::server::shared_database;
 
 #[test]
@@ -73,15 +74,20 @@ fn notifications_are_waited_for_on_a_thread_without_a_runtime() {
 #[test]
 fn a_pool_is_waited_for_on_a_thread_without_a_runtime() {
     for library in [Library::Deadpool, Library::Bb8] {
-        let (_runtime, (pool, held)) = with_a_runtime(|| {
-            let builder = Pool::<PgConnection>::builder(shared_database()).max_size(1).library(library);
-            let pool = builder.timeout(Duration::from_secs(2)).build().unwrap();
-            let held = pool.get().unwrap();
-            (pool, held)
+        let (_runtime, (hurried, held, pool)) = with_a_runtime(|| {
+            let build = |limit| {
+                let builder = Pool::<PgConnection>::builder(shared_database()).max_size(1).library(library);
+                builder.timeout(Duration::from_secs(limit)).build().unwrap()
+            };
+            let hurried = build(1);
+            let held = open(&hurried);
+            let pool = build(60);
+            drop(pool.get().unwrap());
+            (hurried, held, pool)
         });
-        assert!(matches!(pool.get(), Err(PoolError::Timeout { .. })));
+        assert!(matches!(hurried.get(), Err(PoolError::Timeout { .. })));
         drop(held);
-        assert_eq!(sql_query("SELECT 1").execute(&mut pool.get().unwrap()), Ok(1));
+        assert_eq!(sql_query("SELECT 1").execute(&mut hurried.get().unwrap()), Ok(1));
         let waits = pool.clone();
         let held = pool.get().unwrap();
         let waiting = std::thread::spawn(move || sql_query("SELECT 1").execute(&mut waits.get().unwrap()));

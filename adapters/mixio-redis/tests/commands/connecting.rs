@@ -1,10 +1,10 @@
 //! Ways in, and those that are closed.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use mixio_redis::Client;
-use mixio_test_servers::Redis;
+use mixio_test_servers::{Port, Redis};
 use redis::{Commands, ConnectionLike, IntoConnectionInfo, RedisError, cmd};
 
 use super::{connect, name, server};
@@ -63,7 +63,8 @@ pub(crate) fn unix() {
 }
 
 pub(crate) fn refused() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let port = Port::reserve(Ipv4Addr::LOCALHOST);
+    let nobody = port.address();
     let refused = failure(&format!("redis://{nobody}/"));
     assert!(refused.is_connection_refusal(), "{refused}");
     let client = Client::open(format!("redis://{nobody}/")).unwrap();

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use mixio_redis::{Client, Connection};
 use mixio_test_servers::Redis;
@@ -21,16 +22,22 @@ fn is_broken(connection: &mut Connection) {
     assert!(cmd("PING").query::<String>(connection).unwrap_err().is_connection_dropped());
 }
 
+/// The server closes it after it has answered, perhaps, and the end takes a moment to get here.
+fn until_closed(connection: &Connection) {
+    let started = Instant::now();
+    while connection.is_open() {
+        assert!(started.elapsed() < Duration::from_secs(60), "it isn't closed");
+        mixio_tokio::time::sleep(Duration::from_millis(1));
+    }
+}
+
 /// By the server, while it is idle: that is known without asking.
 pub(crate) fn killed() {
     for mut connection in of_each_protocol() {
         let id: u64 = cmd("CLIENT").arg("ID").query(&mut connection).unwrap();
         assert!(connection.is_open());
         assert_eq!(cmd("CLIENT").arg("KILL").arg("ID").arg(id).query(&mut connect()), Ok(1));
-        // The server closes it after it has answered, perhaps.
-        while connection.is_open() {
-            mixio_tokio::time::sleep(std::time::Duration::from_millis(1));
-        }
+        until_closed(&connection);
         is_broken(&mut connection);
     }
 }
@@ -43,6 +50,7 @@ pub(crate) fn crashed() {
         let key = name();
         let _: () = connection.set(&key, 1).unwrap();
         server.crash();
+        until_closed(&connection);
         is_broken(&mut connection);
         let failure: RedisError = client.get_connection().map(|_| ()).unwrap_err();
         assert!(failure.is_io_error(), "{failure}");

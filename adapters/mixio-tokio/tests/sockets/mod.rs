@@ -6,8 +6,10 @@ pub(crate) mod timeouts;
 pub(crate) mod unix;
 
 use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use mixio_tokio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Socket, Type};
 
 /// Makes a test of each function, which the macro's user runs by a function `run`.
 #[macro_export]
@@ -62,6 +64,14 @@ pub(crate) fn connected() -> (TcpStream, TcpStream) {
     let (server, peer) = listener.accept().unwrap();
     assert_eq!(peer, client.local_addr().unwrap());
     (client, server)
+}
+
+/// An address at which nobody listens while the socket is there: it is bound, so nobody else is given its port.
+pub(crate) fn nobody() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 /// More than the buffers of a connection take, with something different everywhere.

@@ -9,7 +9,7 @@ use mixio_tokio::net::{TcpListener, TcpStream};
 use mixio_tokio::{thread, time};
 use socket2::SockRef;
 
-use super::{connected, echo as answer, plenty, talk};
+use super::{connected, echo as answer, nobody, plenty, talk};
 
 pub(crate) fn echo() {
     const CLIENTS: usize = 20;
@@ -83,7 +83,7 @@ pub(crate) fn reset() {
 }
 
 pub(crate) fn refused() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_socket, address) = nobody();
     assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     let error = TcpStream::connect_timeout(&address, Duration::from_secs(60)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
@@ -180,7 +180,7 @@ pub(crate) fn names() {
 }
 
 pub(crate) fn several_addresses() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_socket, nobody) = nobody();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let somebody = listener.local_addr().unwrap();
     let stream = TcpStream::connect(&[nobody, somebody][..]).unwrap();

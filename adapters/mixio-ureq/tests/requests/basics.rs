@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -11,6 +11,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use mixio_ureq::DefaultConnector;
+use socket2::{Domain, Socket, Type};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
@@ -232,13 +233,17 @@ pub(crate) fn no_such_name() {
     assert!(matches!(failure, Error::HostNotFound), "{failure:?}");
 }
 
-/// A port that nobody listens at.
-fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// An address at which nobody listens while the socket is there: it is bound, so nobody else is given its port.
+fn nobody() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 pub(crate) fn refused() {
-    let failure = super::get(&mixio_ureq::agent(), &format!("http://{}/", nobody())).unwrap_err();
+    let (_socket, nobody) = nobody();
+    let failure = super::get(&mixio_ureq::agent(), &format!("http://{nobody}/")).unwrap_err();
     let Error::Io(failure) = failure else { panic!("{failure:?}") };
     assert_eq!(failure.kind(), ErrorKind::ConnectionRefused);
 }
@@ -256,12 +261,13 @@ impl Resolver for Addresses {
 
 pub(crate) fn several_addresses() {
     let server = Server::answering(|_| ok("the second"));
+    let (_socket, nobody) = nobody();
     for timeout in [None, Some(Duration::from_secs(100))] {
         let config = Agent::config_builder().timeout_connect(timeout).build();
         let agent = |addresses| Agent::with_parts(config.clone(), DefaultConnector::default(), Addresses(addresses));
-        let both = agent(vec![nobody(), server.address()]);
+        let both = agent(vec![nobody, server.address()]);
         assert_eq!(super::get(&both, "http://shop.example/").unwrap(), "the second");
-        let none = super::get(&agent(vec![nobody(), nobody()]), "http://shop.example/").unwrap_err();
+        let none = super::get(&agent(vec![nobody, nobody]), "http://shop.example/").unwrap_err();
         assert!(matches!(none, Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused));
     }
 }

@@ -1,8 +1,11 @@
 //! Connections that are used again, and those that must not be.
 
+use std::fs;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use mixio_tokio::thread;
 use ureq::Error;
@@ -39,6 +42,23 @@ pub(crate) fn unread() {
     }
 }
 
+/// Until whatever the server has sent has arrived, or that it has closed the connection: the call that does it may return before.
+fn until_arrived(server: &Server) {
+    let SocketAddr::V4(address) = server.address() else { unreachable!() };
+    // As Linux writes it.
+    let remote = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
+    let is_idle = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let (established, nothing_to_read) = (fields[3] == "01", fields[4].ends_with(":00000000"));
+        fields[2] == remote && established && nothing_to_read
+    };
+    let started = Instant::now();
+    while fs::read_to_string("/proc/net/tcp").unwrap().lines().any(is_idle) {
+        assert!(started.elapsed() < Duration::from_secs(60), "nothing arrives");
+        mixio_tokio::time::sleep(Duration::from_millis(1));
+    }
+}
+
 pub(crate) fn closed_by_the_server() {
     let (close, to_close) = mpsc::channel();
     let (closed, is_closed) = mpsc::channel();
@@ -56,6 +76,7 @@ pub(crate) fn closed_by_the_server() {
         assert_eq!(get(&agent, &server.url("/")).unwrap(), number.to_string());
         close.send(()).unwrap();
         is_closed.recv().unwrap();
+        until_arrived(&server);
     }
 }
 
@@ -77,6 +98,7 @@ pub(crate) fn said_something_unasked() {
         assert_eq!(get(&agent, &server.url("/")).unwrap(), number.to_string());
         speak.send(()).unwrap();
         is_spoken.recv().unwrap();
+        until_arrived(&server);
     }
 }
 
@@ -96,7 +118,7 @@ pub(crate) fn shut_down() {
         move || get(&agent, &url)
     });
     while is_asked.try_recv().is_err() {
-        mixio_tokio::time::sleep(std::time::Duration::from_millis(1));
+        mixio_tokio::time::sleep(Duration::from_millis(1));
     }
     agent.clone().shutdown();
     let failure = waiting.join().unwrap().unwrap_err();
