@@ -10,7 +10,8 @@ fn an_order_goes_through_its_stages() {
         let browser = Browser::new();
         browser.open(&kitchen.page("ann"));
         assert_eq!(browser.text("#connection"), "Connected as ann");
-        assert_eq!(browser.text("#no-orders"), "Nothing yet. What you order is kept here, with how far it is.");
+        let none = "Nothing yet. What you order is kept here, with how far it is.";
+        eventually("there is no order yet", || (browser.text("#no-orders") == none).then_some(()));
         browser.order("slow soup");
         let card = browser.wait_for_card("slow soup", "placed");
         assert_eq!(card.order, "1");
