@@ -170,7 +170,11 @@ pub fn kitchen(request: &Request) -> Result<HttpResponse, Error> {
 ///
 /// None.
 pub fn connect(_: &Request) -> Result<HttpResponse, Error> {
-    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(include_str!("connect.html")))
+    let mut page = HttpResponse::Ok();
+    // What else the page may load it says itself, but not who may frame it, to have somebody click there unawares.
+    page.insert_header(("content-security-policy", "frame-ancestors 'none'"));
+    page.insert_header(("x-content-type-options", "nosniff"));
+    Ok(page.content_type("text/html; charset=utf-8").body(include_str!("connect.html")))
 }
 
 fn json_response(value: Value) -> HttpResponse {

@@ -115,6 +115,7 @@ fn the_page() {
     let head = "HEAD /connect/ HTTP/1.1\r\nhost: kitchen\r\nconnection: close\r\n\r\n";
     let reply = receive_all(send(host.address, head));
     assert!(reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("\r\n\r\n"), "{reply}");
+    assert!(reply.contains("content-security-policy: frame-ancestors 'none'\r\n"), "{reply}");
 }
 
 fn broken_view(_: &Request) -> Result<HttpResponse, Error> {
