@@ -2,6 +2,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# What makes the next build after a change faster is of no use to a build that happens once, and takes gigabytes of disk.
+export CARGO_INCREMENTAL=0
+
 # Cargo reports on a line per crate otherwise; colours are for people.
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
 
