@@ -33,12 +33,22 @@ impl Postgres {
     /// What is committed survives a [`crash`](Self::crash), but not a crash of the machine: `fsync` is off, unless it is in
     /// `settings`.
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_with(settings, &[])
+    }
+
+    /// As [`start`](Self::start), with files in the folder of its data, by name and content, that nobody else may read: a
+    /// certificate, say, `server.crt`, and its key, `server.key`, for the setting `ssl=on`.
+    pub fn start_with(settings: &[&str], files: &[(&str, &str)]) -> Self {
         let programs = programs();
         // Who isn't root runs the server, and who is has it run by the user that its package brings.
         let folder = output(as_user("mktemp").args(["-d", "-t", "mixio-postgres.XXXXXXXX"]));
         let data = format!("{folder}/data");
         let options = ["--auth=trust", "--username=postgres", "--no-sync", "--encoding=UTF8", "--locale=C", "-D"];
         output(as_user(programs.join("initdb")).args(options).arg(&data));
+        for (name, content) in files {
+            let write = r#"umask 077 && printf %s "$2" >"$1""#;
+            output(as_user("sh").args(["-c", write, "write", &format!("{data}/{name}"), content]));
+        }
 
         let port = Port::reserve(Ipv4Addr::LOCALHOST);
         let mut server = vec![programs.join("postgres").to_string_lossy().into_owned(), "-D".into(), data];

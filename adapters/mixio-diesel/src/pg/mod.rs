@@ -107,19 +107,50 @@ pub struct PgConnection {
 
 impl PgConnection {
     /// Opens a connection by a configuration and a TLS connector, such as those of the crates `tokio-postgres-rustls` and
-    /// `postgres-native-tls`. Requests to cancel a query are made by it, too.
+    /// `postgres-native-tls`; with an error if it takes longer than `limit`, if there is one. Requests to cancel a query are made by
+    /// the connector, too.
+    ///
+    /// What is checked of the server's certificate is the connector's business. Whether TLS is used at all is the configuration's:
+    /// `sslmode=require` in the URL makes an error of a server without it, and any other makes do with none.
+    ///
+    /// # Example
+    ///
+    /// A [pool](crate::pool::Builder::connector) of them, whatever the connector:
+    ///
+    /// ```
+    /// # #[cfg(any(feature = "deadpool", feature = "bb8"))]
+    /// # mod example {
+    /// use diesel::ConnectionError;
+    /// use mixio_diesel::pool::{Pool, PoolError};
+    /// use mixio_diesel::{PgConnection, tokio_postgres};
+    /// use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+    /// use tokio_postgres::{Config, Socket};
+    ///
+    /// fn pool<T>(url: &str, tls: T) -> Result<Pool<PgConnection>, PoolError>
+    /// where
+    ///     T: MakeTlsConnect<Socket, Stream: Send, TlsConnect: Send + TlsConnect<Socket, Future: Send>> + Clone + Send + Sync + 'static,
+    /// {
+    ///     let builder = Pool::builder(url).connector(move |url, limit| {
+    ///         let config = url.parse::<Config>().map_err(|error| ConnectionError::InvalidConnectionUrl(error.to_string()))?;
+    ///         PgConnection::establish_with(&config, tls.clone(), Some(limit))
+    ///     });
+    ///     builder.build()
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As for [`establish`](diesel::Connection::establish): if there is no connection to be had, or no runtime.
-    pub fn establish_with<T>(config: &Config, tls: T) -> ConnectionResult<Self>
+    /// As for [`establish`](diesel::Connection::establish): if there is no connection to be had, or no runtime; and when the time is
+    /// up.
+    pub fn establish_with<T>(config: &Config, tls: T, limit: Option<Duration>) -> ConnectionResult<Self>
     where
         T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
         T::Stream: Send + 'static,
         T::TlsConnect: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        Self::open(config, tls, None, DynInstrumentation::default_instrumentation())
+        Self::open(config, tls, limit, DynInstrumentation::default_instrumentation())
     }
 
     /// As [`establish`](diesel::Connection::establish), with an error if it takes longer than `limit`.

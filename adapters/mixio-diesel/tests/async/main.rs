@@ -18,6 +18,7 @@ mod elsewhere;
 mod pool;
 mod postgres;
 mod restart;
+mod tls;
 
 use diesel::SqliteConnection as DieselsConnection;
 use mixio_diesel::pool::{Pool, PooledConnection};

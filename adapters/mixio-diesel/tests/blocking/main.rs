@@ -13,6 +13,7 @@ mod suite;
 
 mod pool;
 mod postgres;
+mod tls;
 
 use mixio_diesel::{AnyConnection, PgConnection, SqliteConnection};
 

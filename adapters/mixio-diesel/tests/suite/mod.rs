@@ -2,6 +2,7 @@
 
 pub mod schema;
 pub mod server;
+pub mod tls;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
