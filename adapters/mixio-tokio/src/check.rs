@@ -6,6 +6,8 @@ use std::task::{Context, Poll, Waker};
 use mixio::runtime::add_executor_check;
 use tokio::task::coop::{has_budget_remaining, poll_proceed};
 
+use crate::own_runtime;
+
 /// Tells mixio how to find out whether code is polled by tokio, for all threads of the process.
 ///
 /// From then on, a [`wait`](mixio::wait) for what is pending, in a task but not inside of [`mixio::as_async()`], panics
@@ -16,7 +18,8 @@ use tokio::task::coop::{has_budget_remaining, poll_proceed};
 /// All else in this crate does this by the way. It is for programs that use mixio on a runtime of their own.
 ///
 /// It goes by tokio's budget for [cooperation](tokio::task::coop), which whatever is polled has, so what is under
-/// [`unconstrained`](tokio::task::unconstrained) isn't recognized: it parks.
+/// [`unconstrained`](tokio::task::unconstrained) isn't recognized: it parks. Nor are the destructors of tasks that are dropped with
+/// a runtime, but for those of [`run`](crate::run), [`start_loop`](crate::start_loop) and [`Workers`](crate::Workers).
 ///
 /// # Example
 ///
@@ -36,7 +39,7 @@ use tokio::task::coop::{has_budget_remaining, poll_proceed};
 /// ```
 pub fn install() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| add_executor_check(is_polled));
+    ONCE.call_once(|| add_executor_check(|| own_runtime::ends() || is_polled()));
 }
 
 /// Whether the code that calls is polled by tokio.

@@ -1,19 +1,20 @@
 //! Ways in: from plain code to plain code that may wait.
 
 use mixio::{Io, as_async, in_coroutine};
-use tokio::runtime::LocalRuntime;
 use tokio::task::JoinHandle;
 
 use crate::check::{install, is_polled};
+use crate::own_runtime::OwnRuntime;
 use crate::reaper::Reaping;
 
 /// Runs a program as the setting says, and gives what it returns.
 ///
-/// - [`Io::Async`]: on a new [`LocalRuntime`] of this thread, inside of [`mixio::as_async()`]. `function` and all that it
+/// - [`Io::Async`]: on a new [`LocalRuntime`](tokio::runtime::LocalRuntime) of this thread, inside of [`mixio::as_async()`]. `function` and all that it
 ///   calls may [`wait`](mixio::wait). Tasks that it has spawned make progress while it waits; when it returns, those that
 ///   are left are dropped, as a program's threads end with its `main`: their destructors run, but can't wait. Functions
 ///   that were dropped before, while they waited, are waited for if they are still being unwound: see
-///   [`REAPING_LIMIT`](crate::REAPING_LIMIT).
+///   [`REAPING_LIMIT`](crate::REAPING_LIMIT). What goes on in [`spawn_blocking`](tokio::task::spawn_blocking) is waited for, as
+///   at the end of any tokio runtime, without a limit: a name that is being looked up, say.
 /// - [`Io::Blocking`]: by a plain call. There is no runtime.
 ///
 /// # Panics
@@ -48,7 +49,7 @@ where
             panic!("`run` is for plain code, and this is polled by an executor already: call the function, or spawn it")
         }
         Io::Async => {
-            let runtime = LocalRuntime::new().unwrap_or_else(|error| panic!("cannot make a tokio runtime: {error}"));
+            let runtime = OwnRuntime::new().unwrap_or_else(|error| panic!("cannot make a tokio runtime: {error}"));
             runtime.block_on(async {
                 let reaping = Reaping::start();
                 let value = as_async(function).await;
@@ -68,7 +69,7 @@ where
 ///
 /// # Panics
 ///
-/// Outside of a [`LocalRuntime`] and a [`LocalSet`](tokio::task::LocalSet), whatever the setting: in [`Io::Blocking`]
+/// Outside of a [`LocalRuntime`](tokio::runtime::LocalRuntime) and a [`LocalSet`](tokio::task::LocalSet), whatever the setting: in [`Io::Blocking`]
 /// there is none. [`thread::spawn`](crate::thread::spawn) works in both.
 ///
 /// # Example

@@ -68,6 +68,7 @@
 mod check;
 mod entry;
 pub mod net;
+mod own_runtime;
 mod place;
 mod reaper;
 mod start_loop;

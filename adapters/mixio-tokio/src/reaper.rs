@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use mixio::runtime::{Reaped, Reaper, set_reaper};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -122,13 +121,17 @@ impl Reaping {
         Reaping { under_way, before: set_reaper(Some(Rc::new(inbox))) }
     }
 
-    /// Ready when all have been unwound, or the time is up.
+    /// Ready when all have been unwound, or the [time](REAPING_LIMIT) is up.
     pub(crate) async fn finish(&self) {
-        // A task that was aborted last is dropped when it has its turn.
-        yield_now().await;
+        self.finish_by(Instant::now() + REAPING_LIMIT).await;
+    }
+
+    pub(crate) async fn finish_by(&self, deadline: Instant) {
+        // A task that was aborted last is dropped when it has its turn. So have all that were to have one, when a new task has.
+        let _ = tokio::task::spawn_local(async {}).await;
         self.under_way.close();
         // If the time is up the others are unwound when the runtime drops its tasks.
-        let _ = timeout(REAPING_LIMIT, self.under_way.wait()).await;
+        let _ = timeout_at(deadline, self.under_way.wait()).await;
     }
 }
 

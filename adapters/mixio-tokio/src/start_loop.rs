@@ -9,9 +9,10 @@ use std::rc::Rc;
 use mixio::runtime::{Loop, set_loop};
 use mixio::{Io, in_coroutine};
 use self_cell::self_cell;
-use tokio::runtime::{EnterGuard, LocalRuntime};
+use tokio::runtime::EnterGuard;
 
 use crate::check::{install, is_polled};
+use crate::own_runtime::OwnRuntime;
 use crate::reaper::Reaping;
 
 /// Starts an event loop on this thread: from here on plain code may [`wait`](mixio::wait) anywhere, with no coroutine.
@@ -58,7 +59,7 @@ pub fn start_loop() -> io::Result<LoopGuard> {
     if is_polled() || in_coroutine() {
         return Err(io::Error::other("a loop is for plain code, and this is polled by an executor already"));
     }
-    let entered = Entered::new(Rc::new(LocalRuntime::new()?), |runtime| runtime.enter());
+    let entered = Entered::new(Rc::new(OwnRuntime::new()?), |runtime| runtime.enter());
     let before = set_loop(Some(Rc::new(Runtime(entered.borrow_owner().clone()))));
     Ok(LoopGuard(Some(Running { reaping: Reaping::start(), before, entered })))
 }
@@ -66,7 +67,8 @@ pub fn start_loop() -> io::Result<LoopGuard> {
 /// Ends the loop that [`start_loop`] has started, when it is dropped.
 ///
 /// Functions that were dropped while they waited are waited for, if they are still being unwound: see
-/// [`REAPING_LIMIT`](crate::REAPING_LIMIT). If a loop was started on this thread before, it is that again.
+/// [`REAPING_LIMIT`](crate::REAPING_LIMIT). So is what goes on in [`spawn_blocking`](tokio::task::spawn_blocking), as at the end of
+/// any tokio runtime, without a limit: a name that is being looked up, say. If a loop was started on this thread before, it is that again.
 ///
 /// # Panics
 ///
@@ -85,13 +87,13 @@ struct Running {
 self_cell! {
     /// A runtime, and being inside of it.
     struct Entered {
-        owner: Rc<LocalRuntime>,
+        owner: Rc<OwnRuntime>,
         #[not_covariant]
         dependent: EnterGuard,
     }
 }
 
-struct Runtime(Rc<LocalRuntime>);
+struct Runtime(Rc<OwnRuntime>);
 
 impl Loop for Runtime {
     fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>) {

@@ -1,12 +1,17 @@
 //! Threads, as in [`std::thread`], that in [`Io::Async`] are tasks of the current one.
+//!
+//! Of std's, [`spawn`], [`JoinHandle`], [`sleep`] and [`yield_now`] are here. Those that wait in another way (`scope`, `park`), and
+//! what is about the threads of the system (`Builder`, `current`), are not: std's block, or speak of the thread that all tasks share.
 
 use std::any::Any;
 use std::fmt;
 use std::thread;
 
-use mixio::{Io, wait};
+use mixio::{Io, in_coroutine, wait};
 
+use crate::check::install;
 use crate::entry::spawn_local;
+use crate::place::has_runtime;
 
 #[doc(no_inline)]
 pub use crate::time::sleep;
@@ -50,6 +55,37 @@ where
         Io::Async => Inner::Task(spawn_local(function)),
         Io::Blocking => Inner::Thread(thread::spawn(function)),
     })
+}
+
+/// Lets the others have their turn: as [`std::thread::yield_now`].
+///
+/// In [`Io::Async`] these are the other tasks of the thread. On a thread with neither a runtime nor a coroutine there are none, and
+/// it is std's in either setting.
+///
+/// # Panics
+///
+/// In [`Io::Async`], where [`mixio::wait`] does.
+///
+/// # Example
+///
+/// ```
+/// use mixio_tokio::thread;
+///
+/// mixio_tokio::run(|| {
+///     let task = thread::spawn(|| 42);
+///     while !task.is_finished() {
+///         thread::yield_now(); // std's would never let it start
+///     }
+///     assert_eq!(task.join().unwrap(), 42);
+/// });
+/// ```
+#[track_caller]
+pub fn yield_now() {
+    install();
+    match Io::current() {
+        Io::Async if has_runtime() || in_coroutine() => wait(tokio::task::yield_now()),
+        Io::Async | Io::Blocking => thread::yield_now(),
+    }
 }
 
 /// What [`spawn`] gives. Dropping it lets the function go on.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mixio::{Io, in_coroutine, wait};
 
+use crate::check::install;
 use crate::place::{NO_RUNTIME, has_runtime};
 
 /// Waits for at least `duration`: as [`std::thread::sleep`], but in [`Io::Async`] the thread goes on with other work.
@@ -34,6 +35,7 @@ use crate::place::{NO_RUNTIME, has_runtime};
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) {
+    install();
     match Io::current() {
         Io::Async if has_runtime() => wait(tokio::time::sleep(duration)),
         Io::Async if in_coroutine() => panic!("cannot sleep: {NO_RUNTIME}"),

@@ -15,12 +15,13 @@ use std::task::Poll;
 use std::thread;
 
 use mixio::as_async;
-use tokio::runtime::{Handle, LocalRuntime};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use crate::own_runtime::OwnRuntime;
 use crate::reaper::{REAPING_LIMIT, Reaping};
 
 /// Runs a plain function on one of the workers of the process: one thread per core, with an event loop each.
@@ -81,7 +82,8 @@ where
 /// # Dropping
 ///
 /// Aborts the functions that are under way, and blocks until the threads have ended. Destructors of those functions may
-/// wait, for no longer than [`REAPING_LIMIT`](crate::REAPING_LIMIT).
+/// wait, for no longer than [`REAPING_LIMIT`](crate::REAPING_LIMIT). What they have left in
+/// [`spawn_blocking`](tokio::task::spawn_blocking) is waited for, as at the end of any tokio runtime, without a limit.
 pub struct Workers {
     workers: Box<[Worker]>,
 }
@@ -143,7 +145,7 @@ impl Worker {
         let (end, mut ended) = watch::channel(());
         let under_way = load.clone();
         let run = move || {
-            let runtime = match LocalRuntime::new() {
+            let runtime = match OwnRuntime::new() {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(tell.send(Err(error))),
             };
@@ -153,8 +155,9 @@ impl Worker {
                 // Nothing is ever sent: an error tells that the sender is dropped.
                 let _ = ended.changed().await;
                 under_way.close();
-                let _ = timeout(REAPING_LIMIT, under_way.wait()).await;
-                reaping.finish().await;
+                let deadline = Instant::now() + REAPING_LIMIT;
+                let _ = timeout_at(deadline, under_way.wait()).await;
+                reaping.finish_by(deadline).await;
             });
         };
         let thread = thread::Builder::new().name(format!("mixio-{index}")).spawn(run)?;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use mixio::{WaitError, as_async, in_coroutine};
 use mixio_tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mixio_tokio::{spawn_local, thread, time};
+use socket2::{Domain, SockAddr, Socket, Type};
 use sockets::{connected, echo, talk};
 use support::{assert_success, in_limited_child, message_of, on_drop};
 use tokio::task::LocalSet;
@@ -160,6 +161,47 @@ fn threads_are_tasks() {
         thread::spawn(|| panic!("as it were")).join().unwrap_err()
     });
     assert_eq!(support::message(payload), "as it were");
+}
+
+#[test]
+fn others_have_their_turn() {
+    run(|| {
+        let task = thread::spawn(thread::yield_now);
+        while !task.is_finished() {
+            thread::yield_now();
+        }
+    });
+    // Where there are none.
+    thread::yield_now();
+}
+
+/// Who waits for room in a listener's queue holds up nobody who doesn't want to wait for it.
+#[test]
+fn given_up_while_the_queue_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+    listener.listen(0).unwrap();
+    let (sender, receiver) = mpsc::channel();
+    // It would never end.
+    std::thread::spawn(move || {
+        let connected = run(move || {
+            let tasks: Vec<_> = (0..10)
+                .map(|_| {
+                    thread::spawn({
+                        let path = path.clone();
+                        || UnixStream::connect(path)
+                    })
+                })
+                .collect();
+            time::sleep(Duration::from_millis(10));
+            tasks.iter().filter(|task| task.is_finished()).count()
+        });
+        sender.send(connected).unwrap();
+    });
+    let connected = receiver.recv_timeout(Duration::from_secs(60)).expect("it ends with the runtime");
+    assert!(connected < 10, "the queue takes more than it should");
 }
 
 #[test]

@@ -7,11 +7,13 @@ use std::future::pending;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mixio::{WaitError, as_async, try_wait, wait};
-use mixio_tokio::{Workers, install_reaper, run, spawn_local};
-use support::{Drops, on_drop};
+use mixio_tokio::{REAPING_LIMIT, Workers, install_reaper, run, spawn_local, start_loop};
+use support::{Drops, message_of, on_drop};
+use tokio::sync::oneshot;
 use tokio::task::{LocalSet, yield_now};
 use tokio::time::{sleep, timeout};
 
@@ -57,7 +59,7 @@ fn an_aborted_task() {
     });
 }
 
-/// Its turn comes after the end of the function that has aborted it.
+/// Its turn comes after the end of the function that has aborted it, and after those of many others.
 #[test]
 fn a_task_aborted_at_the_very_end() {
     let drops = Drops::new();
@@ -65,6 +67,9 @@ fn a_task_aborted_at_the_very_end() {
     run(|| {
         let task = spawn_local(endless(counted));
         wait(yield_now());
+        for _ in 0..1000 {
+            spawn_local(|| ());
+        }
         task.abort();
     });
     assert_eq!(drops.count(), 1);
@@ -195,6 +200,73 @@ fn what_is_left_at_the_end() {
         "value"
     });
     assert_eq!((value, drops.count()), ("value", 1));
+}
+
+/// Nor does a destructor wait in a task that is no function: it would wait for a runtime that has ended.
+#[test]
+fn what_is_left_in_tasks_at_the_end() {
+    let (sender, receiver) = mpsc::channel();
+    let leave = move || {
+        let sender = sender.clone();
+        tokio::task::spawn_local(async move {
+            let _guard = on_drop(move || sender.send(try_wait(sleep(LONG))).unwrap());
+            pending::<()>().await;
+        });
+        wait(yield_now());
+    };
+    // On a thread of its own, which would never end.
+    let is_refused = |end: Box<dyn FnOnce() + Send>| {
+        let thread = thread::spawn(end);
+        assert_eq!(receiver.recv_timeout(LONG), Ok(Err(WaitError::OnExecutor)));
+        thread.join().unwrap();
+    };
+    let left = leave.clone();
+    is_refused(Box::new(|| run(left)));
+    let left = leave.clone();
+    is_refused(Box::new(move || {
+        let panics = move || {
+            left();
+            panic!("it ends like this, too")
+        };
+        assert!(message_of(|| run(panics)).contains("ends like this"));
+    }));
+    let left = leave.clone();
+    is_refused(Box::new(move || {
+        let guard = start_loop().unwrap();
+        left();
+        drop(guard);
+        // And from then on as before, by parking.
+        wait(thread_that_answers());
+    }));
+    is_refused(Box::new(|| {
+        let workers = Workers::new(NonZero::<usize>::MIN).unwrap();
+        wait(workers.spawn_pinned(leave)).unwrap();
+        drop(workers);
+    }));
+}
+
+/// Ready when another thread says so.
+async fn thread_that_answers() {
+    let (sender, receiver) = oneshot::channel();
+    thread::spawn(move || sender.send(()).unwrap());
+    receiver.await.unwrap();
+}
+
+/// Its functions have no more time than anybody else's.
+#[test]
+fn workers_do_not_wait_for_ever() {
+    let workers = Workers::new(NonZero::<usize>::MIN).unwrap();
+    let (sender, receiver) = mpsc::channel();
+    let task = workers.spawn_pinned(move || {
+        let _guard = on_drop(|| assert_eq!(try_wait(pending::<()>()), Err(WaitError::Cancelled)));
+        sender.send(()).unwrap();
+        wait(pending::<()>());
+    });
+    receiver.recv_timeout(LONG).unwrap();
+    let started = Instant::now();
+    drop(workers);
+    assert!(started.elapsed() < 2 * REAPING_LIMIT);
+    assert!(wait(task).unwrap_err().is_cancelled());
 }
 
 #[test]

@@ -27,8 +27,9 @@
 //!
 //! # What is not here
 //!
-//! `set_nonblocking`: in [`Io::Async`](mixio::Io) every socket is non-blocking already, and its clones with it. What is
-//! unstable in std.
+//! `set_nonblocking`: in [`Io::Async`](mixio::Io) every socket is non-blocking already, and its clones with it. Datagrams: `UdpSocket`
+//! and `UnixDatagram`; [`mixio::wait`] does for tokio's. `From` and `Into` for an `OwnedFd`: `from_std` and `into_std` are the way, by
+//! std's socket. What is unstable in std.
 
 mod listener;
 mod stream;

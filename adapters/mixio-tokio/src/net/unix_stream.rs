@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mixio::Io;
-use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use super::stream::{StdStream, Stream, TokioStream, stream};
 use super::timeouts::Direction;
@@ -45,8 +45,8 @@ stream!(UnixStream, net::UnixStream, tokio::net::UnixStream);
 impl UnixStream {
     /// Connects to the socket at a path.
     ///
-    /// Waits, as std's does, while the listener's queue is full. In [`Io::Async`] that takes a thread of tokio's for
-    /// what blocks, since Linux doesn't tell when such a queue has room again.
+    /// Waits, as std's does, while the listener's queue is full. In [`Io::Async`] it then tries again after a while, of no more than
+    /// 50 ms, since Linux doesn't tell when such a queue has room again.
     ///
     /// # Errors
     ///
@@ -63,16 +63,7 @@ impl UnixStream {
     pub fn connect_addr(address: &SocketAddr) -> io::Result<Self> {
         match setting()? {
             Io::Blocking => net::UnixStream::connect_addr(address).map(Self::blocking),
-            Io::Async => {
-                let address = address.clone();
-                let connected = wait_io(async move {
-                    match tokio::net::UnixStream::connect_addr(&address.clone().into()).await {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => connect_blocking(address).await,
-                        result => result,
-                    }
-                });
-                connected.map(Self::from_tokio)
-            }
+            Io::Async => wait_io(connect_when_there_is_room(address.clone().into())).map(Self::from_tokio),
         }
     }
 
@@ -124,9 +115,18 @@ impl UnixStream {
     }
 }
 
-/// Connects on a thread that may be blocked.
-async fn connect_blocking(address: SocketAddr) -> io::Result<tokio::net::UnixStream> {
-    let stream = spawn_blocking(move || net::UnixStream::connect_addr(&address)).await.map_err(io::Error::other)??;
-    stream.set_nonblocking(true)?;
-    tokio::net::UnixStream::from_std(stream)
+/// Connects as soon as the listener's queue has room.
+///
+/// Not on a thread that may be blocked: nothing would end that if whoever wants to connect goes away.
+async fn connect_when_there_is_room(address: tokio::net::unix::SocketAddr) -> io::Result<tokio::net::UnixStream> {
+    const LONGEST: Duration = Duration::from_millis(50);
+
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match tokio::net::UnixStream::connect_addr(&address).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(pause).await,
+            result => return result,
+        }
+        pause = (2 * pause).min(LONGEST);
+    }
 }
