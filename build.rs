@@ -5,6 +5,9 @@ use std::env;
 /// The architectures with a file in `arch/`.
 const ARCHITECTURES: [&str; 2] = ["x86_64", "aarch64"];
 
+/// The sanitizers that keep a second stack of their own, which nobody switches.
+const SECOND_STACKS: [&str; 2] = ["safestack", "shadow-call-stack"];
+
 /// The sanitizers that are told about switches: see `src/tools/`.
 const SANITIZERS: [&str; 2] = ["address", "thread"];
 
@@ -19,6 +22,13 @@ fn main() {
     let sanitizers = env::var("CARGO_CFG_SANITIZE").unwrap_or_default();
     if let Some(sanitizer) = sanitizers.split(',').find(|name| SANITIZERS.contains(name)) {
         println!("cargo::rustc-cfg=mixio_sanitizer=\"{sanitizer}\"");
+    }
+
+    if let Some(sanitizer) = sanitizers.split(',').find(|name| SECOND_STACKS.contains(name)) {
+        println!(
+            "cargo::error=mixio cannot switch stacks with -Zsanitizer={sanitizer}, which keeps a second stack of its own \
+             for each thread: build without it"
+        );
     }
 
     // What Cargo always sets for a build script; were it unset, the target would be refused, which is right too.

@@ -159,6 +159,8 @@ mod tools;
 
 #[cfg(feature = "std")]
 pub use bridge::{AsAsync, Cancel, FutureExt, WaitError, as_async, hooks, in_coroutine, runtime, try_wait, wait};
+#[cfg(feature = "std")]
+pub use coroutine::is_forced_unwind;
 pub use coroutine::{Coroutine, CoroutineResult, ScopedCoroutine, ScopedCoroutineRef, Yielder, on_stack};
 #[cfg(feature = "stream")]
 pub use iter::{AsStream, StreamYielder, WaitIter, as_stream, wait_iter};

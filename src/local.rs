@@ -43,16 +43,25 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::AtomicU8;
 use std::task;
 
 use crate::bridge::{TaskSlot, runs_without_task, with_task_slot};
 
 /// A variable with a value for each logical task: see the [module](self).
 ///
-/// It is to be a `static`.
+/// It is a `static`, and can't be a `const`, which has no one place:
+///
+/// ```compile_fail,E0716
+/// use mixio::local::ContextVar;
+///
+/// const USER: ContextVar<&str> = ContextVar::new();
+/// USER.set("ann");
+/// ```
 pub struct ContextVar<T> {
-    /// Its address tells the variable from all others, so it is not to be of size zero.
-    _address: u8,
+    /// Its address tells the variable from all others, so it is not to be of size zero. A `const` that could change is no
+    /// `'static` one by itself: two of them could be at the same address.
+    _address: AtomicU8,
     marker: PhantomData<fn() -> T>,
 }
 
@@ -60,7 +69,7 @@ impl<T: 'static> ContextVar<T> {
     /// A variable that has no value yet anywhere.
     #[expect(clippy::new_without_default, reason = "only a `static` is of use, and `default` isn't const")]
     pub const fn new() -> Self {
-        ContextVar { _address: 0, marker: PhantomData }
+        ContextVar { _address: AtomicU8::new(0), marker: PhantomData }
     }
 
     /// A clone of the value here, if there is one.

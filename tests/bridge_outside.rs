@@ -4,14 +4,16 @@ mod support;
 
 use std::future::{Future, poll_fn, ready};
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use futures::channel::oneshot;
+use mixio::runtime::{Loop, set_loop};
 use mixio::{FutureExt as _, as_async, in_coroutine, try_wait, wait};
-use support::message_of;
+use support::{message_of, on_drop};
 
 #[test]
 fn ready_and_pending() {
@@ -131,6 +133,47 @@ fn a_panic_leaves_the_thread_usable() {
         assert_eq!(message, "in the future");
         assert_eq!(wait(ready(1)), 1);
     }
+}
+
+/// A destructor waits because of a panic, which is no business of the tasks that the loop runs meanwhile.
+#[test]
+fn a_panic_is_set_aside_while_the_loop_runs() {
+    struct Smol(smol::LocalExecutor<'static>);
+
+    impl Loop for Smol {
+        fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>) {
+            smol::block_on(self.0.run(future));
+        }
+    }
+
+    let smol = Rc::new(Smol(smol::LocalExecutor::new()));
+    let mutex = Arc::new(Mutex::new(()));
+    let (sender, receiver) = oneshot::channel();
+    let held = mutex.clone();
+    #[expect(clippy::await_holding_lock, reason = "so that it would be poisoned")]
+    let neighbour = smol.0.spawn(async move {
+        let _guard = held.lock().unwrap();
+        receiver.await.unwrap();
+        thread::panicking()
+    });
+    set_loop(Some(smol));
+    // Until the neighbour has it.
+    while mutex.try_lock().is_ok() {
+        wait(smol::Timer::after(Duration::from_millis(1)));
+    }
+
+    let message = message_of(|| {
+        let _waits = on_drop(|| {
+            assert!(thread::panicking());
+            sender.send(()).unwrap();
+            assert!(!wait(neighbour), "it is not the neighbour that panics");
+            assert!(thread::panicking());
+        });
+        panic!("not the neighbour's");
+    });
+    set_loop(None);
+    assert_eq!(message, "not the neighbour's");
+    assert!(!thread::panicking() && !mutex.is_poisoned());
 }
 
 /// A destructor of a thread-local runs when other thread-locals may be gone.

@@ -458,18 +458,6 @@ fn created_in_a_waker() {
     assert_eq!(SEEN.get(), Some("ann"));
 }
 
-/// It is to be a `static`. A `const` may get an address for each use, or share one with another: then it has no value, but
-/// never one of another type.
-#[test]
-fn a_const_is_of_no_use_and_does_no_harm() {
-    const NUMBER: ContextVar<u32> = ContextVar::new();
-    const TEXT: ContextVar<String> = ContextVar::new();
-    NUMBER.set(1);
-    assert_eq!(TEXT.get(), None);
-    TEXT.set("text".into());
-    assert!(matches!(NUMBER.get(), None | Some(1)));
-}
-
 #[test]
 fn a_panic_in_the_destructor_of_a_value() {
     static VALUE: ContextVar<Panics> = ContextVar::new();

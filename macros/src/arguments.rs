@@ -47,7 +47,8 @@ fn move_one(index: usize, argument: &mut PatType) -> TokenStream {
                 pattern => Some(quote!(#(#attributes)* let #pattern = #name;)),
             };
             let conditions = attributes.iter().filter(|attribute| is(attribute, &CONDITIONS));
-            let statement = quote!(#(#conditions)* #allow let #name = #name; #take_apart);
+            // `mut`, since the pattern may have a `ref mut` in it.
+            let statement = quote!(#(#conditions)* #allow #[allow(unused_mut)] let mut #name = #name; #take_apart);
             *argument.pat = parse_quote!(#name);
             statement
         }

@@ -19,8 +19,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
     attributes.retain(|attribute| !matches!(&attribute.meta, Meta::Path(path) if path.is_ident("must_use")));
     let moved = arguments::move_in(&mut signature.inputs);
     // 'static: so that callers know that the future borrows nothing, even if there are lifetimes in scope that the macro
-    // doesn't see, as on an `impl`; and so that a type parameter which isn't is reported.
-    let future = quote!(#mixio::AsAsync<#output, impl ::core::ops::FnOnce() -> #output + 'static>);
+    // doesn't see, as on an `impl`; and so that a type parameter which isn't is reported. In front: after a type that ends in
+    // `dyn Trait` it would belong to that.
+    let future = quote!(#mixio::AsAsync<#output, impl 'static + ::core::ops::FnOnce() -> #output>);
     signature.output = ReturnType::Type(Default::default(), Box::new(Type::Verbatim(future)));
     // Const, since the arguments have been moved when it is used.
     let stack_size = stack_size.map(|bytes| quote!(.stack_size(const { #bytes })));

@@ -3,6 +3,7 @@
 mod support;
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::hint::black_box;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -98,6 +99,8 @@ fn all_kinds_of_arguments() {
         _: String,
         whole @ (d, _): (u32, u32),
         ref e: u32,
+        ref mut counted: u32,
+        (ref mut text, _): (String, u32),
         iterator: impl Iterator<Item = u32> + 'static,
         callback: impl Fn(&str) -> &str + 'static,
         hook: fn(&mut u64) -> &mut u64,
@@ -111,7 +114,10 @@ fn all_kinds_of_arguments() {
     {
         b += 1;
         c[0] += 1;
+        *counted += 1;
+        text.push('!');
         wait(yield_now());
+        assert_eq!((*counted, text.as_str()), (17, "text!"));
         assert_eq!(callback("word"), "wo");
         let mut total = u64::from(a + b + left + c.iter().sum::<u32>() + whole.1 + d + *e + f);
         total += first.into() + last.into() + iterator.map(u64::from).sum::<u64>();
@@ -127,6 +133,8 @@ fn all_kinds_of_arguments() {
         String::new(),
         (9, 10),
         11,
+        16,
+        ("text".into(), 0),
         [12, 13].into_iter(),
         |text| &text[..2],
         |total| {
@@ -138,6 +146,26 @@ fn all_kinds_of_arguments() {
         15,
     );
     assert_eq!(smol::block_on(future), 1 + 3 + 5 + 16 + 10 + 9 + 11 + 14 + 101 + 25 + 1000);
+}
+
+/// Whatever its type ends in.
+#[test]
+fn what_it_returns() {
+    #[as_async]
+    fn borrowed() -> &'static dyn Display {
+        &"text"
+    }
+    #[as_async]
+    fn address() -> *const dyn Display {
+        &"text" as &dyn Display
+    }
+    #[as_async]
+    fn boxed() -> Box<dyn Fn(u32) -> &'static dyn Display> {
+        Box::new(|_| &"text")
+    }
+    assert_eq!(smol::block_on(borrowed()).to_string(), "text");
+    assert!(!smol::block_on(address()).is_null());
+    assert_eq!(smol::block_on(boxed())(1).to_string(), "text");
 }
 
 #[test]

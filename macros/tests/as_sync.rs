@@ -148,6 +148,8 @@ fn all_kinds_of_arguments() {
         mut c: [u32; N],
         _: &mut [u32],
         ref d: u32,
+        ref mut counted: u32,
+        (ref mut text, _): (String, u32),
         iterator: impl Iterator<Item = u32>,
         callback: impl AsyncFn(&str) -> usize,
         #[cfg(windows)] missing: Missing,
@@ -159,7 +161,10 @@ fn all_kinds_of_arguments() {
     {
         b += 1;
         c[0] += 1;
+        *counted += 1;
+        text.push('!');
         let length = callback(left).await;
+        assert_eq!((*counted, text.as_str()), (17, "text!"));
         let total = a + b + c.iter().sum::<u32>() + d + iterator.sum::<u32>() + e;
         (total.to_string().parse().unwrap(), length)
     }
@@ -169,7 +174,9 @@ fn all_kinds_of_arguments() {
         text.len()
     };
     let pair = Pair { left: &left, _right: 1 };
-    let sum: (u64, usize) = sum::<u64, 2>((1, 2), pair, [3, 4], &mut [], 5, [6, 7].into_iter(), callback, &8, 9);
+    let more = ("text".into(), 0);
+    let sum: (u64, usize) =
+        sum::<u64, 2>((1, 2), pair, [3, 4], &mut [], 5, 16, more, [6, 7].into_iter(), callback, &8, 9);
     assert_eq!(sum, (1 + 3 + 8 + 5 + 13 + 8, 4));
 }
 

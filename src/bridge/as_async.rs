@@ -20,7 +20,7 @@ use crate::stack::{DEFAULT_STACK_SIZE, DefaultStack, PooledStack, StackPool};
 /// Makes a future of a plain function: with everything that it calls, it may [`wait`](crate::wait).
 ///
 /// The function starts with the first poll, on a stack of its own, and runs on the thread that polls. Nothing is
-/// allocated before that. Any executor will do that can run futures which stay on one thread.
+/// allocated before that, but for a [name](AsAsync::named) and for the [context variables](crate::local) that it inherits. Any executor will do that can run futures which stay on one thread.
 ///
 /// # Example
 ///
@@ -62,8 +62,8 @@ where
 /// # Dropping
 ///
 /// If the function has started and not finished, it is unwound, by a panic with a payload of mixio's own: every destructor on
-/// its stack runs. Code that catches that panic meets it again where it next waits for something pending. There are three
-/// ways, and where a destructor may wait is what they differ in:
+/// its stack runs. Code that catches that panic meets it again where it next waits for something pending; it can tell it by
+/// [`is_forced_unwind`](crate::is_forced_unwind). There are three ways, and where a destructor may wait is what they differ in:
 ///
 /// | | |
 /// | --- | --- |

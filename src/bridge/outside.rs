@@ -33,6 +33,10 @@ thread_local! {
 /// to use [`as_async`](fn@crate::as_async). (The future that is waited for is polled once before the loop drives it. In that
 /// poll it can.)
 ///
+/// The loop is kept in a thread-local. If it owns the tasks that it runs, set it back to `None` before the thread ends: a function
+/// that is still suspended would otherwise be unwound after the destructors of other thread-locals, which it may be
+/// [in the midst of](crate::docs::soundness#thread-locals-of-others).
+///
 /// # Example
 ///
 /// ```
@@ -128,7 +132,8 @@ pub(super) fn block_on<F: Future>(mut future: Pin<&mut F>) -> Result<Option<F::O
         }));
         DRIVES.set(true);
         let _drives = Drives;
-        current.block_on(wanted.as_mut());
+        // A destructor may wait because of a panic. The loop runs others meanwhile, which have nothing to do with it.
+        running::aside_from_panics(|| current.block_on(wanted.as_mut()));
     }
     // Or else it would be called again, for ever.
     assert!(ended, "the loop that was given to mixio::runtime::set_loop has returned before its future was ready");

@@ -206,7 +206,8 @@ thread_local! {
 /// there was.
 ///
 /// There its destructors may [`wait`](crate::wait): the drop itself has nobody to wait with. For runtime adapters;
-/// `mixio_tokio` has one for tokio.
+/// `mixio_tokio` has one for tokio. It is kept in a thread-local, so what is said of a [loop](super::runtime::set_loop) goes for
+/// one that owns its tasks, too.
 ///
 /// # Example
 ///

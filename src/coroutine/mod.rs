@@ -32,6 +32,8 @@ use word::{decode, encode};
 
 pub use on_stack::on_stack;
 pub use scoped::{ScopedCoroutine, ScopedCoroutineRef};
+#[cfg(feature = "std")]
+pub use unwinding::is_forced_unwind;
 pub use yielder::Yielder;
 
 /// What resuming a coroutine gives.

@@ -1,7 +1,7 @@
 //! Getting rid of a coroutine that has not finished.
 
 #[cfg(feature = "std")]
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use core::fmt;
 #[cfg(feature = "std")]
@@ -19,7 +19,7 @@ impl<Input, Yield, Return, S: Stack> Coroutine<Input, Yield, Return, S> {
     /// Unwinds the coroutine, so that every destructor on its stack runs, and finishes it. Does nothing if it has
     /// finished.
     ///
-    /// It is resumed by a panic with a payload of mixio's own. Where the coroutine catches that panic and suspends
+    /// It is resumed by a panic with a payload of mixio's own (with std, `is_forced_unwind` knows it). Where the coroutine catches that panic and suspends
     /// itself again it is raised again, until the coroutine's function is left one way or the other; the value that it
     /// may return is dropped. A coroutine that was never resumed has its closure dropped.
     ///
@@ -171,6 +171,43 @@ impl<Return> Unwound<Return> {
 /// The payload of the panic that unwinds a suspended coroutine.
 #[cfg(feature = "std")]
 struct ForcedUnwind(Arc<()>);
+
+/// Whether a panic is none: whether this is the payload with which mixio unwinds what is dropped, or
+/// [cancelled](crate::AsAsync::cancel), while it is suspended.
+///
+/// For code that catches panics, to log them say, or to go on with the next job. A function that is to end in its midst ends there only
+/// if such a payload is passed on. Whoever swallows it meets it again at the next `wait`, and after 1,000 times the stack is leaked.
+///
+/// A payload of [`Coroutine::throw`](crate::Coroutine::throw) is none of mixio's.
+///
+/// # Example
+///
+/// ```
+/// use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+///
+/// fn run_jobs(jobs: Vec<Box<dyn FnOnce()>>) {
+///     for job in jobs {
+///         if let Err(payload) = catch_unwind(AssertUnwindSafe(job)) {
+///             if mixio::is_forced_unwind(&*payload) {
+///                 resume_unwind(payload); // not a crash, and not for us
+///             }
+///             println!("a job has panicked: we go on");
+///         }
+///     }
+///     println!("done");
+/// }
+///
+/// let jobs = || -> Vec<Box<dyn FnOnce()>> { vec![Box::new(|| panic!("crash")), Box::new(|| mixio::wait(std::future::pending()))] };
+/// let mut waits = mixio::as_async(move || run_jobs(jobs()));
+/// # std::panic::set_hook(Box::new(|_| {}));
+/// # use std::{future::Future, pin::Pin, task::{Context, Waker}};
+/// # assert!(Pin::new(&mut waits).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+/// drop(waits); // "done" isn't said
+/// ```
+#[cfg(feature = "std")]
+pub fn is_forced_unwind(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<ForcedUnwind>()
+}
 
 /// Makes [`ForcedUnwind`]s for one unwinding, knows them again, and counts those that are not dropped yet: nobody has
 /// caught them, or else keeps them.

@@ -13,7 +13,8 @@ use super::{MIN_STACK_SIZE, STACK_ALIGNMENT, Stack, StackError, StackPointer};
 /// A stack in a block of memory, with no guard under it.
 ///
 /// For bare metal, for memory from an arena or a static, and wherever pages can't be protected. Running off its end
-/// overwrites whatever lies below, which is why making one is `unsafe`.
+/// overwrites whatever lies below, which is why making one is `unsafe`. (OpenBSD ends a process that runs on memory which wasn't
+/// mapped with `MAP_STACK`.)
 ///
 /// # Example
 ///

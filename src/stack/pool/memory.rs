@@ -283,7 +283,7 @@ pub(super) fn resident(start: usize, length: usize) -> usize {
 }
 
 cfg_if::cfg_if! {
-    if #[cfg(any(target_os = "linux", target_os = "android", target_os = "netbsd"))] {
+    if #[cfg(any(target_os = "linux", target_os = "android", target_os = "netbsd", target_os = "openbsd"))] {
         const MAP_STACK: libc::c_int = libc::MAP_STACK;
     } else {
         const MAP_STACK: libc::c_int = 0;
