@@ -37,6 +37,7 @@
 
 mod client;
 mod connection;
+mod due;
 mod pub_sub;
 mod setup;
 mod stream;

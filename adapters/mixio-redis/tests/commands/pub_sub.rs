@@ -9,12 +9,12 @@ use redis::{Commands, ConnectionLike, ControlFlow, PubSubCommands, cmd};
 use super::{connect, name, of_each_protocol};
 
 /// To how many it went.
-fn publish(channel: &str, message: &str) -> usize {
+pub(super) fn publish(channel: &str, message: &str) -> usize {
     connect().publish(channel, message).unwrap()
 }
 
 /// Nothing is left over from before.
-fn is_for_commands(connection: &mut Connection) {
+pub(super) fn is_for_commands(connection: &mut Connection) {
     assert!(connection.is_open());
     for word in ["one", "two"] {
         assert_eq!(cmd("ECHO").arg(word).query(connection), Ok(word.to_string()));
