@@ -21,6 +21,8 @@ pub(crate) enum Answer {
     Each(PushKind, usize),
     /// Confirmations of this kind until none is left; one that says so if there was none.
     All(PushKind),
+    /// What comes of a PING.
+    Pong,
 }
 
 impl Due {
@@ -52,6 +54,7 @@ impl Due {
             (Answer::All(kind), Some((confirmed, _))) if *kind == confirmed => {
                 (if is_of_patterns(kind) { patterns } else { channels }) <= 0
             }
+            (Answer::Pong, None) => is_pong(said),
             _ => false,
         };
         if is_answered {
@@ -99,5 +102,14 @@ fn confirmed(said: &Value) -> Option<(PushKind, i64)> {
             Value::Int(total),
         ) => Some((kind, *total)),
         _ => None,
+    }
+}
+
+/// Whether it is what a PING is answered with: in RESP2, while there is a subscription, that is an array.
+fn is_pong(said: &Value) -> bool {
+    match said {
+        Value::Push { .. } => false,
+        Value::Array(items) => matches!(items.first(), Some(Value::BulkString(kind)) if kind == b"pong"),
+        _ => true,
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use redis::{Cmd, ControlFlow, Msg, PubSubCommands, PushKind, RedisResult, ToRedisArgs, Value, cmd};
+use redis::{
+    Cmd, ControlFlow, FromRedisValue, Msg, PubSubCommands, PushKind, RedisResult, ToRedisArgs, Value, cmd,
+    from_redis_value,
+};
 
 use crate::Connection;
 use crate::due::Answer;
@@ -74,6 +77,43 @@ impl<'a> PubSub<'a> {
     /// Those of [`subscribe`](Self::subscribe).
     pub fn punsubscribe<T: ToRedisArgs>(&mut self, patterns: T) -> RedisResult<()> {
         self.change(PushKind::PUnsubscribe, patterns)
+    }
+
+    /// Asks the server whether it is there, and gives what it answers.
+    ///
+    /// That depends on the protocol, and on whether the connection is subscribed to anything: `PONG`, or in RESP2, if it is,
+    /// `["pong", ""]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`subscribe`](Self::subscribe); and if the answer is no `T`.
+    ///
+    /// ```no_run
+    /// # fn check(url: &str) -> redis::RedisResult<()> {
+    /// let mut connection = mixio_redis::connect(url)?;
+    /// let mut pubsub = connection.as_pubsub();
+    /// pubsub.subscribe("news")?;
+    /// let answer: (String, String) = pubsub.ping()?;
+    /// assert_eq!(answer.0, "pong");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ping<T: FromRedisValue>(&mut self) -> RedisResult<T> {
+        self.ping_by(&cmd("PING"))
+    }
+
+    /// As [`ping`](Self::ping), with a message that comes back: alone, or in RESP2, if the connection is subscribed to anything,
+    /// as `["pong", message]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ping`](Self::ping).
+    pub fn ping_message<T: FromRedisValue>(&mut self, message: impl ToRedisArgs) -> RedisResult<T> {
+        self.ping_by(cmd("PING").arg(message))
+    }
+
+    fn ping_by<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
+        Ok(from_redis_value(self.ask(command, Answer::Pong)?)?)
     }
 
     /// Waits for the next message.

@@ -132,6 +132,7 @@ pub(crate) fn given_up() {
             assert!(pubsub.subscribe(&names[..]).unwrap_err().is_timeout());
             assert!(pubsub.subscribe(REFUSED).unwrap_err().is_timeout());
             assert!(pubsub.unsubscribe(NONE).unwrap_err().is_timeout());
+            assert!(pubsub.ping::<()>().unwrap_err().is_timeout());
         }
         release(&server.url(), &queue, &pubsub);
         pubsub.subscribe(&names[0]).unwrap();

@@ -31,7 +31,7 @@ macro_rules! all_commands_in_this_setting {
             connecting: databases, passwords, unix, refused, not_supported, bad_urls, silent, no_such_name;
             timeouts: late_reply, late_replies_of_a_pipeline, in_time, zero;
             failures: killed, crashed, nonsense, half_a_reply;
-            pub_sub: channels, patterns, several_at_once, back_to_commands, timeout, forgotten, closures, killed;
+            pub_sub: channels, patterns, several_at_once, back_to_commands, timeout, forgotten, closures, killed, ping;
             confirmations: refused_after_several, from_all, given_up, refused_late, late_error;
         }
     };
