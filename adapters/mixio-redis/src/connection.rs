@@ -7,9 +7,10 @@ use std::time::Duration;
 use redis::{Cmd, ConnectionInfo, ConnectionLike, Parser, RedisResult, Value};
 
 use crate::PubSub;
+use crate::budget::Budget;
 use crate::due::Due;
 use crate::setup::set_up;
-use crate::stream::{Budget, Stream};
+use crate::stream::Stream;
 
 /// A connection to a Redis server, which in [`Io::Async`](mixio::Io) waits without blocking the thread:
 /// [`redis::Connection`].
