@@ -45,9 +45,10 @@
 //! | | the server is on | a view runs on |
 //! | --- | --- | --- |
 //! | [`pinned()`] | any runtime, an ordinary one of many threads say | one of the workers of mixio-tokio |
-//! | [`local()`] | a [`LocalRuntime`](tokio::runtime::LocalRuntime), such as that of [`mixio_tokio::run`] | the thread of the server |
+//! | [`local()`] | a [`LocalRuntime`](tokio::runtime::LocalRuntime) | the thread of the server |
 //!
-//! In [`Io::Blocking`](mixio::Io::Blocking) both run on the pool of blocking threads instead, one view on each.
+//! In [`Io::Blocking`](mixio::Io::Blocking) both run on the pool of blocking threads instead, one view on each. The server needs
+//! its runtime there too, and [`mixio_tokio::run`] has none then: make it as in the example of [`local()`].
 //!
 //! # Clients that leave
 //!

@@ -76,37 +76,41 @@ where
 }
 
 /// Makes a handler of a plain function, which runs on the thread of the server: for one on a
-/// [`LocalRuntime`](tokio::runtime::LocalRuntime), such as that of [`mixio_tokio::run`].
+/// [`LocalRuntime`](tokio::runtime::LocalRuntime).
 ///
 /// Nothing is sent anywhere, and all views share a thread. Else it is as [`pinned()`].
 ///
+/// The runtime of [`mixio_tokio::run`] is one, but in [`Io::Blocking`] that has none, where the server needs one nevertheless: a
+/// program that is for both settings makes it itself.
+///
 /// # Panics
 ///
-/// On any other runtime, when a request comes: tokio says so. A [`LocalSet`](tokio::task::LocalSet) won't do, since
-/// `axum::serve` has its connections beside that.
+/// On any other runtime, when a request comes, unless in [`Io::Blocking`]: tokio says so. A [`LocalSet`](tokio::task::LocalSet)
+/// won't do, since `axum::serve` has its connections beside that.
 ///
 /// # Example
 ///
 /// ```
 /// use axum::{Router, extract::Path, routing::get};
-/// use mixio::wait;
 /// use mixio_axum::local;
 /// use tokio::net::TcpListener;
+/// use tokio::runtime::LocalRuntime;
 ///
 /// fn greet(Path(name): Path<String>) -> String {
-///     wait(tokio::time::sleep(std::time::Duration::from_millis(1)));
+///     mixio_tokio::time::sleep(std::time::Duration::from_millis(1));
 ///     format!("Hello, {name}!")
 /// }
 ///
-/// fn serve() -> std::io::Result<()> {
+/// async fn serve() -> std::io::Result<()> {
+///     mixio_tokio::install_reaper(); // for views that are attached
 ///     let app = Router::new().route("/{name}", get(local(greet)));
-///     let listener = wait(TcpListener::bind("localhost:0"))?;
+///     let listener = TcpListener::bind("localhost:0").await?;
 ///     # let end = std::future::ready(());
-///     wait(axum::serve(listener, app).with_graceful_shutdown(end).into_future())
+///     axum::serve(listener, app).with_graceful_shutdown(end).await
 /// }
 ///
 /// fn main() -> std::io::Result<()> {
-///     mixio_tokio::run(serve)
+///     LocalRuntime::new()?.block_on(serve())
 /// }
 /// ```
 pub fn local<F, Args>(function: F) -> View<F, Local>

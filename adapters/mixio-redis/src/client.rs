@@ -62,6 +62,8 @@ impl Client {
 
     /// As [`get_connection`](Self::get_connection), in no more than `limit`. Afterwards the connection has no timeouts.
     ///
+    /// If the name has several addresses, each but the last gets half of the time that is left.
+    ///
     /// What isn't limited: looking up a name in [`Io::Blocking`](mixio::Io); a Unix socket whose queue is full; and a server that
     /// answers the login piece by piece, each within what is left.
     ///

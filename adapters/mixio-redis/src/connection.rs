@@ -7,8 +7,10 @@ use std::time::Duration;
 use redis::{Cmd, ConnectionInfo, ConnectionLike, Parser, RedisResult, Value};
 
 use crate::PubSub;
+use crate::budget::Budget;
+use crate::due::Due;
 use crate::setup::set_up;
-use crate::stream::{Budget, Stream};
+use crate::stream::Stream;
 
 /// A connection to a Redis server, which in [`Io::Async`](mixio::Io) waits without blocking the thread:
 /// [`redis::Connection`].
@@ -49,8 +51,10 @@ pub struct Connection {
     closed: bool,
     /// How many replies are still to come to commands that have been given up.
     late: usize,
-    /// Whether it is subscribed to something, or may be.
+    /// Whether it is subscribed to something, or may be, or something is due.
     pub(crate) subscribed: bool,
+    /// What is still to come to commands of a [`PubSub`].
+    pub(crate) due: Due,
 }
 
 impl Connection {
@@ -58,7 +62,15 @@ impl Connection {
         let budget = Budget::new(limit);
         let stream = Stream::connect(info, &budget)?;
         let db = info.redis_settings().db();
-        let mut this = Connection { stream, parser: Parser::new(), db, closed: false, late: 0, subscribed: false };
+        let mut this = Connection {
+            stream,
+            parser: Parser::new(),
+            db,
+            closed: false,
+            late: 0,
+            subscribed: false,
+            due: Due::default(),
+        };
         let left = budget.left()?;
         this.set_read_timeout(left)?;
         this.set_write_timeout(left)?;
@@ -143,7 +155,7 @@ impl Connection {
     }
 
     /// The next that the server says, be it a reply or not.
-    pub(crate) fn receive(&mut self) -> RedisResult<Value> {
+    fn receive(&mut self) -> RedisResult<Value> {
         if self.closed {
             return Err(io::Error::from(ErrorKind::BrokenPipe).into());
         }
@@ -167,18 +179,24 @@ impl Connection {
     }
 
     /// As [`receive_reply`](Self::receive_reply), or what comes before it and is no reply.
-    fn receive_next(&mut self, under_way: usize) -> RedisResult<Value> {
+    pub(crate) fn receive_next(&mut self, under_way: usize) -> RedisResult<Value> {
         loop {
             match self.receive() {
-                Ok(push @ Value::Push { .. }) => return Ok(push),
-                Ok(_) if self.late > 0 => self.late -= 1,
-                Ok(reply) => return Ok(reply),
+                Ok(said) if self.is_late(&said) => {}
+                Ok(said) => return Ok(said),
                 Err(error) => {
                     self.late += under_way;
                     return Err(error);
                 }
             }
         }
+    }
+
+    /// Whether that is a reply to a command that has been given up; then it is counted.
+    fn is_late(&mut self, said: &Value) -> bool {
+        let is_late = self.late > 0 && !matches!(said, Value::Push { .. });
+        self.late -= usize::from(is_late);
+        is_late
     }
 
     fn ask(&mut self, packed: &[u8], has_reply: bool) -> RedisResult<Value> {
@@ -203,16 +221,20 @@ impl Connection {
         let result = self.exchange(|this| {
             this.send(&commands)?;
             loop {
-                match this.receive()? {
-                    Value::BulkString(reply) if reply == DONE => return Ok(()),
+                let said = this.receive()?;
+                if matches!(&said, Value::BulkString(reply) if reply == DONE) {
+                    return Ok(());
+                }
+                let is_of_another = this.is_late(&said) || this.due.hear(&said);
+                match said {
                     // Valkey 8 says that where there was nothing.
-                    Value::ServerError(error) if error.code() != "NOSUB" => return Err(error.into()),
+                    Value::ServerError(error) if !is_of_another && error.code() != "NOSUB" => return Err(error.into()),
                     _ => {}
                 }
             }
         });
         match result {
-            Ok(()) => (self.subscribed, self.late) = (false, 0),
+            Ok(()) => (self.subscribed, self.late, self.due) = (false, 0, Due::default()),
             // It would be in the way of replies.
             Err(_) => self.close(),
         }

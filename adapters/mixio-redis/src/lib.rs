@@ -35,8 +35,10 @@
 //! task, or use a pool of async ones, such as deadpool, by [`wait`](mixio::wait).
 #![forbid(unsafe_code)]
 
+mod budget;
 mod client;
 mod connection;
+mod due;
 mod pub_sub;
 mod setup;
 mod stream;

@@ -3,9 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use redis::{ControlFlow, Msg, PubSubCommands, RedisResult, ToRedisArgs, Value, cmd};
+use redis::{
+    Cmd, ControlFlow, FromRedisValue, Msg, PubSubCommands, PushKind, RedisResult, ToRedisArgs, Value, cmd,
+    from_redis_value,
+};
 
 use crate::Connection;
+use crate::due::Answer;
 
 /// A connection that is subscribed to channels: [`redis::PubSub`].
 ///
@@ -38,13 +42,14 @@ impl<'a> PubSub<'a> {
         PubSub { connection, waiting: VecDeque::new() }
     }
 
-    /// Subscribes to channels.
+    /// Subscribes to channels: to all of them when this returns.
     ///
     /// # Errors
     ///
-    /// If the server refuses, or the connection fails. So with the others.
+    /// If the server refuses, or the connection fails, or the [read timeout](Self::set_read_timeout) is over: then the
+    /// connection may be subscribed to some, or soon will be. So with the others.
     pub fn subscribe<T: ToRedisArgs>(&mut self, channels: T) -> RedisResult<()> {
-        self.change("SUBSCRIBE", channels)
+        self.change(PushKind::Subscribe, channels)
     }
 
     /// Subscribes to all channels that match patterns.
@@ -53,39 +58,83 @@ impl<'a> PubSub<'a> {
     ///
     /// Those of [`subscribe`](Self::subscribe).
     pub fn psubscribe<T: ToRedisArgs>(&mut self, patterns: T) -> RedisResult<()> {
-        self.change("PSUBSCRIBE", patterns)
+        self.change(PushKind::PSubscribe, patterns)
     }
 
-    /// Unsubscribes from channels.
+    /// Unsubscribes from channels: from all if none is named.
     ///
     /// # Errors
     ///
     /// Those of [`subscribe`](Self::subscribe).
     pub fn unsubscribe<T: ToRedisArgs>(&mut self, channels: T) -> RedisResult<()> {
-        self.change("UNSUBSCRIBE", channels)
+        self.change(PushKind::Unsubscribe, channels)
     }
 
-    /// Unsubscribes from patterns.
+    /// Unsubscribes from patterns: from all if none is named.
     ///
     /// # Errors
     ///
     /// Those of [`subscribe`](Self::subscribe).
     pub fn punsubscribe<T: ToRedisArgs>(&mut self, patterns: T) -> RedisResult<()> {
-        self.change("PUNSUBSCRIBE", patterns)
+        self.change(PushKind::PUnsubscribe, patterns)
+    }
+
+    /// Asks the server whether it is there, and gives what it answers.
+    ///
+    /// That depends on the protocol, and on whether the connection is subscribed to anything: `PONG`, or in RESP2, if it is,
+    /// `["pong", ""]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`subscribe`](Self::subscribe); and if the answer is no `T`.
+    ///
+    /// ```no_run
+    /// # fn check(url: &str) -> redis::RedisResult<()> {
+    /// let mut connection = mixio_redis::connect(url)?;
+    /// let mut pubsub = connection.as_pubsub();
+    /// pubsub.subscribe("news")?;
+    /// let answer: (String, String) = pubsub.ping()?;
+    /// assert_eq!(answer.0, "pong");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ping<T: FromRedisValue>(&mut self) -> RedisResult<T> {
+        self.ping_by(&cmd("PING"))
+    }
+
+    /// As [`ping`](Self::ping), with a message that comes back: alone, or in RESP2, if the connection is subscribed to anything,
+    /// as `["pong", message]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ping`](Self::ping).
+    pub fn ping_message<T: FromRedisValue>(&mut self, message: impl ToRedisArgs) -> RedisResult<T> {
+        self.ping_by(cmd("PING").arg(message))
+    }
+
+    fn ping_by<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
+        Ok(from_redis_value(self.ask(command, Answer::Pong)?)?)
     }
 
     /// Waits for the next message.
     ///
     /// # Errors
     ///
-    /// If the connection fails, or the [read timeout](Self::set_read_timeout) is over: then it may be called again.
+    /// If the connection fails, or the [read timeout](Self::set_read_timeout) is over: then it may be called again. If the
+    /// server says an error, such as that it refuses a subscription for whose confirmation nobody waits any longer.
     pub fn get_message(&mut self) -> RedisResult<Msg> {
         if let Some(message) = self.waiting.pop_front() {
             return Ok(message);
         }
         self.connection.exchange(|connection| {
             loop {
-                if let Some(message) = Msg::from_owned_value(connection.receive()?) {
+                let said = connection.receive_next(0)?;
+                connection.due.hear(&said);
+                // It answers a command that has been given up, or none.
+                if let Value::ServerError(error) = said {
+                    return Err(error.into());
+                }
+                if let Some(message) = Msg::from_owned_value(said) {
                     return Ok(message);
                 }
             }
@@ -101,36 +150,38 @@ impl<'a> PubSub<'a> {
         self.connection.set_read_timeout(limit)
     }
 
-    /// Waits for the first of the confirmations: there is one for each channel, and the others are passed over later.
-    fn change(&mut self, command: &str, names: impl ToRedisArgs) -> RedisResult<()> {
-        let packed = cmd(command).arg(names).get_packed_command();
+    /// Sends a command that is about names, and waits until all of it is confirmed.
+    fn change(&mut self, kind: PushKind, names: impl ToRedisArgs) -> RedisResult<()> {
+        let mut command = cmd(&kind.to_string());
+        command.arg(names);
+        let names = command.args_iter().count() - 1;
+        let takes_all = names == 0 && matches!(kind, PushKind::Unsubscribe | PushKind::PUnsubscribe);
+        let answer = if takes_all { Answer::All(kind) } else { Answer::Each(kind, names) };
+        self.ask(&command, answer).map(drop)
+    }
+
+    /// Sends a command, and waits for the end of its answer. Messages that come before are kept; what is answered to commands
+    /// before, which have been given up, is passed over.
+    fn ask(&mut self, command: &Cmd, answer: Answer) -> RedisResult<Value> {
+        let packed = command.get_packed_command();
         let waiting = &mut self.waiting;
+        // Or may be soon; and if this is given up, its answer would be in the way of replies.
         self.connection.subscribed = true;
         self.connection.exchange(|connection| {
             connection.send(&packed)?;
+            connection.due.push(answer);
             loop {
-                let received = connection.receive()?;
-                match Msg::from_value(&received) {
-                    Some(message) => waiting.push_back(message),
-                    None if confirms(&received, command) => return Ok(()),
-                    None => {
-                        if let Value::ServerError(error) = received {
-                            return Err(error.into());
-                        }
-                    }
+                let said = connection.receive_next(0)?;
+                let is_answer = connection.due.hear(&said);
+                // This command is the last.
+                if is_answer && connection.due.is_empty() {
+                    return said.extract_error();
+                }
+                if !is_answer {
+                    waiting.extend(Msg::from_owned_value(said));
                 }
             }
         })
-    }
-}
-
-fn confirms(received: &Value, command: &str) -> bool {
-    match received {
-        Value::Array(items) => {
-            matches!(items.first(), Some(Value::BulkString(kind)) if kind.eq_ignore_ascii_case(command.as_bytes()))
-        }
-        Value::Push { kind, .. } => kind.to_string().eq_ignore_ascii_case(command),
-        _ => false,
     }
 }
 

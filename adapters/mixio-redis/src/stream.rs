@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mixio::{Io, try_wait};
 use mixio_tokio::net::{TcpStream, UnixStream};
@@ -15,37 +15,13 @@ use tokio::net::lookup_host;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::budget::{Budget, expired};
+
 /// A socket of TCP or of Unix.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
-}
-
-/// Time that has begun to run, or any time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
-    limit: Option<Duration>,
-    started: Instant,
-}
-
-impl Budget {
-    pub(crate) fn new(limit: Option<Duration>) -> Self {
-        Budget { limit, started: Instant::now() }
-    }
-
-    /// # Errors
-    ///
-    /// If nothing is left.
-    pub(crate) fn left(&self) -> io::Result<Option<Duration>> {
-        let Some(limit) = self.limit else { return Ok(None) };
-        let left = limit.saturating_sub(self.started.elapsed());
-        if left.is_zero() { Err(expired()) } else { Ok(Some(left)) }
-    }
-}
-
-fn expired() -> io::Error {
-    io::Error::new(ErrorKind::TimedOut, "connection timed out")
 }
 
 impl Stream {
@@ -134,15 +110,19 @@ impl AsFd for Stream {
     }
 }
 
-/// The first address that answers.
 fn connect_tcp(host: &str, port: u16, budget: &Budget) -> io::Result<TcpStream> {
-    if budget.limit.is_none() {
-        return TcpStream::connect((host, port));
+    match budget.left()? {
+        None => TcpStream::connect((host, port)),
+        Some(_) => connect_to_first(&look_up(host, port, budget)?, budget),
     }
+}
+
+/// The first address that answers.
+fn connect_to_first(addresses: &[SocketAddr], budget: &Budget) -> io::Result<TcpStream> {
     let mut failure = io::Error::new(ErrorKind::NotFound, "the name has no address");
-    for address in look_up(host, port, budget)? {
-        let left = budget.left()?.unwrap_or(Duration::MAX);
-        match TcpStream::connect_timeout(&address, left) {
+    for (index, address) in addresses.iter().enumerate() {
+        let limit = budget.attempt(addresses.len() - index)?.unwrap_or(Duration::MAX);
+        match TcpStream::connect_timeout(address, limit) {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = error,
         }
@@ -179,18 +159,47 @@ fn configure(stream: &TcpStream, settings: &TcpSettings) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use redis::IntoConnectionInfo;
+    use std::net::TcpListener;
+    use std::time::Duration;
 
-    use super::{Budget, Stream};
+    use redis::IntoConnectionInfo;
+    use redis::io::tcp::socket2::{Domain, Socket, Type};
+
+    use super::{Budget, SocketAddr, Stream, connect_to_first};
 
     #[test]
     fn sends_at_once() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let info = format!("redis://{}/", listener.local_addr().unwrap()).into_connection_info().unwrap();
         mixio_tokio::run(move || {
             let stream = Stream::connect(&info, &Budget::new(None)).unwrap();
             let Stream::Tcp(stream) = stream else { panic!("it is to be TCP") };
             assert!(stream.nodelay().unwrap());
+        });
+    }
+
+    /// One that answers nobody leaves time for the next. Linux is so where a listener's queue is full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_first_address_that_answers() {
+        let silent = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        silent.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        silent.listen(0).unwrap();
+        let silent_address = silent.local_addr().unwrap().as_socket().unwrap();
+        let mut queued = Vec::new();
+        while let Ok(stream) = std::net::TcpStream::connect_timeout(&silent_address, Duration::from_millis(100)) {
+            queued.push(stream);
+            assert!(queued.len() < 10, "the queue takes more than it should");
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        mixio_tokio::run(move || {
+            let addresses = [silent_address, address];
+            let stream = connect_to_first(&addresses, &Budget::new(Some(Duration::from_secs(4)))).unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), address);
+            // Alone it gets all the time there is.
+            let failure = connect_to_first(&addresses[..1], &Budget::new(Some(Duration::from_millis(100))));
+            assert_eq!(failure.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
         });
     }
 }

@@ -57,7 +57,7 @@ pub struct BodyReader {
     payload: Payload,
     /// What has come and was not read yet.
     piece: Bytes,
-    /// How much more may come.
+    /// How much more may be read, with what has come.
     left: u64,
     state: State,
 }
@@ -77,19 +77,16 @@ impl BodyReader {
     }
 
     /// Reads so many bytes from here on, instead of [`DEFAULT_LIMIT`]; if there are more that is an error.
+    ///
+    /// The error comes as soon as they are there, and instead of the piece that has one too many.
     pub fn limit(self, bytes: u64) -> Self {
-        BodyReader { left: bytes.saturating_sub(self.piece.len() as u64), ..self }
+        BodyReader { left: bytes, ..self }
     }
 
     /// Takes what has come.
     fn take(&mut self, item: Option<Result<Bytes, PayloadError>>) -> io::Result<()> {
         match item {
-            Some(Ok(piece)) if piece.len() as u64 > self.left => {
-                self.state = State::TooLarge;
-                Err(too_large())
-            }
             Some(Ok(piece)) => {
-                self.left -= piece.len() as u64;
                 self.piece = piece;
                 Ok(())
             }
@@ -123,11 +120,18 @@ impl BufRead for BodyReader {
                 State::BrokenOff => return Err(broken_off()),
             }
         }
+        // It may have come before the limit was set.
+        if self.piece.len() as u64 > self.left {
+            self.piece = Bytes::new();
+            self.state = State::TooLarge;
+            return Err(too_large());
+        }
         Ok(&self.piece)
     }
 
     fn consume(&mut self, amount: usize) {
         let _ = self.piece.split_to(amount);
+        self.left = self.left.saturating_sub(amount as u64);
     }
 }
 

@@ -64,15 +64,17 @@ where
             yielder.suspend(Err(error));
         }
     });
-    let pieces = if inspect::is_enabled() { pieces.named(name.as_str()) } else { pieces };
-    StreamBody { pieces, name }
+    StreamBody { pieces: Some(pieces), name, is_named: false }
 }
 
 /// The body that [`stream`] makes.
 #[must_use = "nothing is written unless it is sent"]
 pub struct StreamBody<F: 'static> {
-    pieces: AsStream<io::Result<Bytes>, F>,
+    /// Always there, but while it gets its name.
+    pieces: Option<AsStream<io::Result<Bytes>, F>>,
     name: Name,
+    /// Whether that is the name of the stream: it can be given once, so not before it is needed.
+    is_named: bool,
 }
 
 impl<F> StreamBody<F> {
@@ -82,17 +84,26 @@ impl<F> StreamBody<F> {
     /// let body = mixio_actix::stream(|_| Ok(())).stack_size(512 << 10);
     /// ```
     pub fn stack_size(self, bytes: usize) -> Self {
-        StreamBody { pieces: self.pieces.stack_size(bytes), ..self }
+        StreamBody { pieces: self.pieces.map(|pieces| pieces.stack_size(bytes)), ..self }
     }
 
-    /// With a name, for the log and for [`mixio::inspect`].
+    /// With a name, for the log and for [`mixio::inspect`]. Without, it is what the compiler calls the function.
     ///
     /// ```
     /// let body = mixio_actix::stream(|_| Ok(())).named("report 5");
     /// ```
     pub fn named(self, name: impl Into<Arc<str>>) -> Self {
-        let name = name.into();
-        StreamBody { pieces: self.pieces.named(&*name), name: Name { given: Some(name), ..self.name } }
+        StreamBody { name: Name { given: Some(name.into()), ..self.name }, ..self }
+    }
+
+    /// What makes the pieces, with its name.
+    fn named_pieces(&mut self) -> (&mut AsStream<io::Result<Bytes>, F>, &Name) {
+        // One that the compiler made is for inspection only, and it's an allocation.
+        if !self.is_named && (self.name.given.is_some() || inspect::is_enabled()) {
+            self.pieces = self.pieces.take().map(|pieces| pieces.named(self.name.as_str()));
+        }
+        self.is_named = true;
+        (self.pieces.as_mut().expect("it is always there"), &self.name)
     }
 }
 
@@ -104,7 +115,7 @@ impl<F: FnOnce() + 'static> MessageBody for StreamBody<F> {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        let StreamBody { pieces, name } = &mut *self;
+        let (pieces, name) = self.named_pieces();
         match guarded(name, || Pin::new(pieces).poll_next(context)) {
             Ok(poll) => poll,
             Err(failure) => Poll::Ready(Some(Err(io::Error::other(failure)))),

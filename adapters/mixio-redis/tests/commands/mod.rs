@@ -1,6 +1,7 @@
 //! What holds for connections in either setting: each test is one function, run by `asynchronous.rs` and by `blocking.rs`.
 
 pub(crate) mod basics;
+pub(crate) mod confirmations;
 pub(crate) mod connecting;
 pub(crate) mod failures;
 pub(crate) mod pub_sub;
@@ -30,7 +31,8 @@ macro_rules! all_commands_in_this_setting {
             connecting: databases, passwords, unix, refused, not_supported, bad_urls, silent, no_such_name;
             timeouts: late_reply, late_replies_of_a_pipeline, in_time, zero;
             failures: killed, crashed, nonsense, half_a_reply;
-            pub_sub: channels, patterns, several_at_once, back_to_commands, timeout, forgotten, closures, killed;
+            pub_sub: channels, patterns, several_at_once, back_to_commands, timeout, forgotten, closures, killed, ping;
+            confirmations: refused_after_several, from_all, given_up, refused_late, late_error;
         }
     };
 }

@@ -9,12 +9,12 @@ use redis::{Commands, ConnectionLike, ControlFlow, PubSubCommands, cmd};
 use super::{connect, name, of_each_protocol};
 
 /// To how many it went.
-fn publish(channel: &str, message: &str) -> usize {
+pub(super) fn publish(channel: &str, message: &str) -> usize {
     connect().publish(channel, message).unwrap()
 }
 
 /// Nothing is left over from before.
-fn is_for_commands(connection: &mut Connection) {
+pub(super) fn is_for_commands(connection: &mut Connection) {
     assert!(connection.is_open());
     for word in ["one", "two"] {
         assert_eq!(cmd("ECHO").arg(word).query(connection), Ok(word.to_string()));
@@ -169,5 +169,33 @@ pub(crate) fn killed() {
         assert!(pubsub.get_message().unwrap_err().is_connection_dropped());
         drop(pubsub);
         assert!(!connection.is_open());
+    }
+}
+
+/// What is answered is the protocol's.
+pub(crate) fn ping() {
+    for (mut connection, is_array) in of_each_protocol().into_iter().zip([true, false]) {
+        let channel = name();
+        assert_eq!(connection.as_pubsub().ping(), Ok("PONG".to_string()));
+        is_for_commands(&mut connection);
+        let mut pubsub = connection.as_pubsub();
+        assert_eq!(pubsub.ping_message("anybody?"), Ok("anybody?".to_string()));
+        pubsub.subscribe(&channel).unwrap();
+        assert_eq!(publish(&channel, "kept"), 1);
+        for _ in 0..2 {
+            if is_array {
+                assert_eq!(pubsub.ping(), Ok(("pong".to_string(), String::new())));
+                assert_eq!(pubsub.ping_message("anybody?"), Ok(("pong".to_string(), "anybody?".to_string())));
+            } else {
+                assert_eq!(pubsub.ping(), Ok("PONG".to_string()));
+                assert_eq!(pubsub.ping_message("anybody?"), Ok("anybody?".to_string()));
+            }
+        }
+        assert!(pubsub.ping_message::<()>(&["one", "too many"]).is_err());
+        assert!(pubsub.ping::<u8>().is_err());
+        pubsub.ping::<redis::Value>().unwrap();
+        assert_eq!(pubsub.get_message().unwrap().get_payload(), Ok("kept".to_string()));
+        drop(pubsub);
+        is_for_commands(&mut connection);
     }
 }
