@@ -1,5 +1,6 @@
 //! One type for both databases.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use diesel::connection::{
@@ -33,7 +34,7 @@ use multi::Connections;
 /// | URL | |
 /// | --- | --- |
 /// | `postgres://..`, `postgresql://..` | [`PgConnection`] |
-/// | `sqlite://path`, `sqlite:path`, `file:path`, a path, `:memory:` | [`SqliteConnection`] |
+/// | `sqlite://path`, `sqlite:path`, `file:path`, a path, `:memory:` | [`SqliteConnection`]; the first three are SQLite's [URI](https://sqlite.org/uri.html) `file:path`, which may end in `?mode=ro` |
 /// | any other that has a scheme | [`ConnectionError::InvalidConnectionUrl`] |
 ///
 /// Inside is a [`#[derive(MultiConnection)]`](diesel::MultiConnection) of Diesel's: what that can do, this can. So
@@ -77,7 +78,7 @@ impl AnyConnection {
     fn open(url: &str, postgres: impl FnOnce(&str) -> ConnectionResult<PgConnection>) -> ConnectionResult<Self> {
         match Database::of(url)? {
             Database::Postgres(url) => postgres(url).map(Self::from),
-            Database::Sqlite(path) => SqliteConnection::establish(path).map(Self::from),
+            Database::Sqlite(path) => SqliteConnection::establish(&path).map(Self::from),
         }
     }
 
@@ -113,7 +114,7 @@ impl From<SqliteConnection> for AnyConnection {
 /// What a URL says.
 pub(crate) enum Database<'a> {
     Postgres(&'a str),
-    Sqlite(&'a str),
+    Sqlite(Cow<'a, str>),
 }
 
 impl<'a> Database<'a> {
@@ -122,10 +123,11 @@ impl<'a> Database<'a> {
         match scheme {
             Some("postgres" | "postgresql") => Ok(Database::Postgres(url)),
             Some("sqlite") => {
+                // As Diesel takes those with two slashes.
                 let path = &url["sqlite:".len()..];
-                Ok(Database::Sqlite(path.strip_prefix("//").unwrap_or(path)))
+                Ok(Database::Sqlite(format!("file:{}", path.strip_prefix("//").unwrap_or(path)).into()))
             }
-            None | Some("file") => Ok(Database::Sqlite(url)),
+            None | Some("file") => Ok(Database::Sqlite(url.into())),
             // Not the URL itself: there may be a password in it.
             Some(other) => Err(ConnectionError::InvalidConnectionUrl(format!(
                 "the scheme {other:?} is none of \"postgres\", \"postgresql\", \"sqlite\" and \"file\""
@@ -247,10 +249,11 @@ mod tests {
         for (url, expected) in [
             ("postgres://localhost/db", "postgres postgres://localhost/db"),
             ("postgresql://localhost/db", "postgres postgresql://localhost/db"),
-            ("sqlite://db.sqlite", "sqlite db.sqlite"),
-            ("sqlite:///var/db.sqlite", "sqlite /var/db.sqlite"),
-            ("sqlite:db.sqlite", "sqlite db.sqlite"),
-            ("sqlite::memory:", "sqlite :memory:"),
+            ("sqlite://db.sqlite", "sqlite file:db.sqlite"),
+            ("sqlite:///var/db.sqlite", "sqlite file:/var/db.sqlite"),
+            ("sqlite:/var/db.sqlite", "sqlite file:/var/db.sqlite"),
+            ("sqlite:db.sqlite?mode=ro", "sqlite file:db.sqlite?mode=ro"),
+            ("sqlite::memory:", "sqlite file::memory:"),
             (":memory:", "sqlite :memory:"),
             ("file:db.sqlite?mode=ro", "sqlite file:db.sqlite?mode=ro"),
             ("db.sqlite", "sqlite db.sqlite"),

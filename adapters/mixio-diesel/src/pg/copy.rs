@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::{iter, thread};
 
 use diesel::connection::{InstrumentationEvent, StrQueryHelper};
-use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
+use diesel::result::QueryResult;
 use futures_util::{Sink as _, Stream as _};
 use tokio_postgres::{CopyInSink, CopyOutStream, Statement};
 
@@ -70,14 +70,8 @@ impl PgConnection {
     /// }
     /// ```
     pub fn copy_out(&mut self, sql: &str) -> QueryResult<CopyOut<'_>> {
-        let stream = self.copy(sql, |link, statement| {
-            let stream = link.run(|client| async move { client.copy_out(&statement).await });
-            if matches!(stream, Err(DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _))) {
-                // It was something else: the server may wait for data, in vain.
-                link.interrupt();
-            }
-            stream
-        })?;
+        let stream =
+            self.copy(sql, |link, statement| link.run(|client| async move { client.copy_out(&statement).await }))?;
         Ok(CopyOut {
             connection: self,
             stream: Some(Box::pin(stream)),

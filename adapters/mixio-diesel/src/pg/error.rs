@@ -6,19 +6,34 @@ use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as Diese
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
+// What kind an error is can't be asked: what its text begins with tells.
+const UNEXPECTED: &str = "unexpected message";
+const NOT_SENT: &str = "error encoding message";
+
 pub(super) fn from_postgres(error: &Error) -> DieselError {
     match error.as_db_error() {
         Some(said) => DieselError::DatabaseError(kind(said.code()), Box::new(Said(said.clone()))),
         None if error.is_closed() => {
             DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(describe(error)))
         }
-        None => DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new(describe(error))),
+        None => {
+            let mut text = describe(error);
+            if text.starts_with(UNEXPECTED) {
+                text += " (`COPY` is for `copy_in` and `copy_out`, which are for nothing else)";
+            }
+            DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new(text))
+        }
     }
 }
 
 /// For a connection that can't be used, not because of what the server has said.
 pub(super) fn lost(reason: String) -> DieselError {
     DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new(reason))
+}
+
+/// Whether the question never got to the server: there is a zero byte in a text, say.
+pub(super) fn was_not_sent(error: &Error) -> bool {
+    error.to_string().starts_with(NOT_SENT)
 }
 
 /// With its causes: the driver's own text is only where it happened.

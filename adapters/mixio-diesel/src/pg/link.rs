@@ -12,10 +12,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
+use tokio_postgres::error::Severity;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Connection, Error, Socket};
 
-use super::error::{from_postgres, lost};
+use super::error::{from_postgres, lost, was_not_sent};
 use super::waiter::Waiter;
 
 /// How long each attempt to cancel a query on the server may take, and how long to wait for its effect.
@@ -39,6 +40,8 @@ struct State {
     canceller: Canceller,
     /// Whether somebody was torn away from an answer. Nobody knows then what the server makes of the question.
     interrupted: bool,
+    /// Whether the server has said that it ends the connection. That it has is known only when the driver gets there.
+    ended: bool,
     /// How long an answer may take.
     limit: Option<Duration>,
 }
@@ -69,7 +72,7 @@ impl Link {
             // If it can't be done then the query goes on, in vain, until it notices that nobody is there.
             Box::pin(async move { drop(timeout(PATIENCE, token.cancel_query(tls)).await) })
         });
-        let state = State { waiter, driver, failure, canceller, interrupted: false, limit: None };
+        let state = State { waiter, driver, failure, canceller, interrupted: false, ended: false, limit: None };
         Ok(Link { client, notifications, state })
     }
 
@@ -102,7 +105,7 @@ impl Link {
 
     /// Whether it can be used, as far as is known without asking the server.
     pub(super) fn is_usable(&self) -> bool {
-        !self.state.interrupted && !self.client.is_closed()
+        !self.state.interrupted && !self.state.ended && !self.client.is_closed()
     }
 
     pub(super) fn cancel_token(&self) -> CancelToken {
@@ -154,13 +157,35 @@ impl State {
         drop(in_flight);
         let answer = answer.map(|answer| answer.ok_or("the server does not answer in time"));
         match answer {
-            Ok(Err(late)) => Err(lost(late.into())),
-            Ok(Ok(Ok(value))) => Ok(value),
-            Ok(Ok(Err(error))) if error.code().is_none() && client.is_closed() => {
-                Err(self.why().unwrap_or_else(|| from_postgres(&error)))
+            Ok(Err(late)) => {
+                // Nobody else is there to ask for it.
+                if self.waiter.handle().is_none() {
+                    let _ = self.waiter.wait((self.canceller)(client.cancel_token()));
+                }
+                Err(lost(late.into()))
             }
-            Ok(Ok(Err(error))) => Err(from_postgres(&error)),
+            Ok(Ok(Ok(value))) => Ok(value),
+            Ok(Ok(Err(error))) => Err(self.failed(client, &error)),
             Err(error) => Err(lost(format!("cannot wait: {error}"))),
+        }
+    }
+
+    /// What comes of an error, for the connection and for the user.
+    #[cold]
+    fn failed(&mut self, client: &Client, error: &Error) -> DieselError {
+        match error.as_db_error() {
+            Some(said) => {
+                self.ended |= matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+                from_postgres(error)
+            }
+            None if client.is_closed() => self.why().unwrap_or_else(|| from_postgres(error)),
+            // The driver doesn't understand the answer, so nobody knows whose turn it is: after a `COPY` the server may wait for data.
+            None => {
+                if !self.interrupted && !was_not_sent(error) {
+                    self.interrupt(client.cancel_token());
+                }
+                from_postgres(error)
+            }
         }
     }
 

@@ -195,7 +195,8 @@ impl PgConnection {
     }
 
     /// Limits how long each answer of the server may take; there is no limit at first. When the time is up the query fails, and it is
-    /// with this connection as if it had been [cancelled in the middle](Self#cancelled-in-the-middle-of-a-query).
+    /// with this connection as if it had been [cancelled in the middle](Self#cancelled-in-the-middle-of-a-query). In
+    /// [`Io::Blocking`](mixio::Io) asking the server for that takes the thread's time: up to one second more.
     ///
     /// For a server that says nothing at all: its machine is gone, or the network. That of the server itself, `statement_timeout`,
     /// had better be shorter: after that one the connection goes on.

@@ -4,7 +4,9 @@ use std::io::{BufRead as _, Read as _, Write as _};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use mixio_diesel::PgConnection;
+use diesel::sql_query;
+use mixio_diesel::pool::Pool;
+use mixio_diesel::{PgConnection, RowByRow};
 
 use crate::suite;
 
@@ -153,4 +155,40 @@ fn a_statement_that_is_none_of_these_ends_the_connection_and_hangs_nobody() {
             assert!(connection.batch_execute("SELECT 1").is_err(), "{sql}");
         }
     });
+}
+
+/// By what can't: the server waits for data, or sends some, and the next user of the connection would have to do with that.
+#[test]
+fn a_copy_by_other_means_ends_the_connection() {
+    crate::run(|| {
+        let url = suite::server::database();
+        let pool: Pool<PgConnection> = Pool::builder(&url).max_size(1).build().unwrap();
+        let get = || pool.get().unwrap();
+        get().batch_execute("CREATE TABLE lines (id INTEGER PRIMARY KEY, text TEXT)").unwrap();
+        let ways: [fn(&mut PgConnection, &str) -> QueryResult<()>; 4] = [
+            |connection, sql| connection.batch_execute(sql),
+            |connection, sql| sql_query(sql).execute(connection).map(drop),
+            |connection, sql| sql_query(sql).load::<Nothing>(connection).map(drop),
+            |connection, sql| {
+                sql_query(sql).load_iter::<Nothing, RowByRow>(connection)?.collect::<Result<Vec<_>, _>>().map(drop)
+            },
+        ];
+        for way in ways {
+            for sql in ["COPY lines FROM STDIN", "COPY lines TO STDOUT"] {
+                let mut connection = get();
+                let error = way(&mut connection, sql).unwrap_err().to_string();
+                assert!(error.contains("copy_in"), "{error}");
+                assert!(connection.batch_execute("SELECT 1").is_err());
+                drop(connection);
+                assert_eq!(lines::table.count().get_result(&mut get()), Ok(0_i64));
+            }
+        }
+    });
+}
+
+#[derive(QueryableByName)]
+#[diesel(table_name = lines)]
+struct Nothing {
+    #[expect(dead_code)]
+    id: i32,
 }

@@ -11,6 +11,7 @@
 #[path = "../suite/mod.rs"]
 mod suite;
 
+mod any;
 mod cancel;
 mod cancel_sqlite;
 mod copy;

@@ -84,6 +84,22 @@ fn a_connection_that_was_terminated_is_not_handed_out() {
     });
 }
 
+/// The server has said that it ends the connection, and the driver may not have seen the end yet.
+#[test]
+fn a_connection_whose_end_was_announced_is_not_handed_out() {
+    crate::run(|| {
+        let pool: Pool<PgConnection> = Pool::builder(crate::suite::server::database()).max_size(1).build().unwrap();
+        for _ in 0..20 {
+            let mut connection = pool.get().unwrap();
+            let error =
+                sql_query("SELECT pg_terminate_backend(pg_backend_pid())").execute(&mut connection).unwrap_err();
+            assert!(error.to_string().contains("terminating connection"), "{error}");
+            drop(connection);
+            assert_eq!(sql_query("SELECT 1").execute(&mut pool.get().unwrap()), Ok(1));
+        }
+    });
+}
+
 #[test]
 fn the_error_says_why_the_connection_has_ended() {
     crate::run(|| {

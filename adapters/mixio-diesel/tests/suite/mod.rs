@@ -7,8 +7,8 @@ pub mod tls;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel::Connection;
 use diesel::connection::SimpleConnection as _;
+use diesel::{Connection, RunQueryDsl as _};
 
 /// A connection to PostgreSQL, which creates its tables in a schema that nobody else has.
 pub fn postgres<C: Connection>() -> C {
@@ -22,12 +22,19 @@ pub fn postgres<C: Connection>() -> C {
 /// A connection whose server takes longer than it may is of no use from then on.
 pub fn limit_answers(connection: &mut mixio_diesel::PgConnection) {
     connection.limit_answers(Some(Duration::from_secs(2)));
-    connection.batch_execute("SELECT 1").unwrap();
+    let pid = diesel::dsl::sql::<diesel::sql_types::Integer>("pg_backend_pid()");
+    let pid: i32 = diesel::select(pid).get_result(connection).unwrap();
     let started = Instant::now();
     let error = connection.batch_execute("SELECT pg_sleep(600)").unwrap_err();
     assert!(error.to_string().contains("does not answer in time"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(60));
     assert!(connection.batch_execute("SELECT 1").is_err());
+    // And the server has been asked to give up, too.
+    let is_active = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND state = 'active'");
+    while server::server().execute("postgres", &is_active) != "0" {
+        assert!(started.elapsed() < Duration::from_secs(60), "the query goes on");
+        mixio_tokio::time::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A connection to a database of its own.
