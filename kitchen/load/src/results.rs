@@ -10,6 +10,8 @@ use crate::bars::Verdict;
 pub struct Results {
     /// Where and when.
     pub machine: Machine,
+    /// Cargo's profile that all contestants were built in.
+    pub profile: String,
     /// PostgreSQL's version and settings.
     pub postgres: Vec<String>,
     /// For how long the kitchen service cooks, in milliseconds.

@@ -76,6 +76,8 @@ fn run(settings: &Settings) -> Result<(), Error> {
     }
     let results = Results {
         machine: Machine::here(),
+        // The folder is called by it.
+        profile: programs.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         postgres: [stage.version()].into_iter().chain(POSTGRES.map(Into::into)).collect(),
         delay: DELAY,
         connections: CONNECTIONS,

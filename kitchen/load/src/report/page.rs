@@ -23,7 +23,7 @@ pub fn of(results: &Results, plot: &str) -> String {
          one worker, diesel-async, hyper's client; the same statements, checks and answers, which `ci/load` compares;\n\
          - **64 threads**, **256 threads**: `MIXIO=blocking kitchen --workers 1 --threads N`: the same binary and functions \
          on a pool of threads.\n\n\
-         - {}, {} cores, {}\n- {}; all contestants in the profile `service` of Cargo.toml: release, with thin LTO\n- {}\n- {}\n\n\
+         - {}, {} cores, {}\n- {}; all contestants in the profile `{}` of Cargo.toml (`service` is release with thin LTO)\n- {}\n- {}\n\n\
          **No order was lost or doubled**: after each of the {} runs its orders, {} in all, were the same in the database, \
          the kitchen service's log and the clients' answers: each once, with the same minutes, for the client that placed it. \
          Else there would be no page.\n\n\
@@ -33,6 +33,7 @@ pub fn of(results: &Results, plot: &str) -> String {
         machine.cores,
         machine.system,
         machine.rustc,
+        results.profile,
         machine.date,
         results.postgres.join(", "),
         runs.len(),
