@@ -1,6 +1,5 @@
 //! The database: which one, the URL says.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use diesel::backend::Backend;
@@ -14,6 +13,7 @@ use mixio_diesel::pool::{Pool, PooledConnection};
 use mixio_diesel::{AnyBackend, AnyConnection, PgConnection, SqliteConnection};
 use mixio_tokio::thread::sleep;
 
+use crate::database_url;
 use crate::error::Error;
 use crate::orders::Order;
 
@@ -47,7 +47,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// The database at a URL. No connection is opened before one is needed.
+    /// The database at a URL, as [`database_url::parse`] gives it. No connection is opened before one is needed.
     pub fn new(url: &str, connections: usize) -> Self {
         let pool = Pool::builder(url).max_size(connections).timeout(PATIENCE).setup(set_up).build();
         Database { pool: pool.expect("a pool of at least one can be built") }
@@ -176,7 +176,7 @@ fn missing(url: &str) -> Result<Vec<String>, String> {
 
 /// Whether it would be an SQLite file that isn't there yet: SQLite makes a file of what it opens.
 fn is_no_file(url: &str) -> bool {
-    !url.contains("://") && !url.starts_with("file:") && !Path::new(url).exists()
+    database_url::file(url).is_some_and(|file| matches!(file.try_exists(), Ok(false)))
 }
 
 fn names<DB: Backend>(migrations: &[Box<dyn Migration<DB>>]) -> Vec<String> {
