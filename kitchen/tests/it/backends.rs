@@ -14,7 +14,7 @@ use super::client::{PATIENCE, get, post};
 use super::program::{Program, kitchen};
 
 /// It ends with the test program.
-static POSTGRES: LazyLock<Postgres> = LazyLock::new(|| Postgres::start(&[]));
+pub(crate) static POSTGRES: LazyLock<Postgres> = LazyLock::new(|| Postgres::start(&[]));
 
 /// Each kind of database, empty, by each kind of URL; PostgreSQL is the first.
 fn databases() -> (tempfile::TempDir, [String; 5]) {
@@ -55,7 +55,7 @@ fn either_io_on_either_database() {
     }
 }
 
-fn run(command: &mut Command) -> (Output, String) {
+pub(crate) fn run(command: &mut Command) -> (Output, String) {
     let output = command.output().unwrap();
     let text = String::from_utf8([output.stdout.clone(), output.stderr.clone()].concat()).unwrap();
     (output, text)
