@@ -125,3 +125,35 @@ fn a_list_that_cannot_be_shown_is_asked_for_again() {
         assert!(card.text.contains("Arrives in 33 minutes"), "{card:?}");
     });
 }
+
+#[test]
+fn a_clock_that_is_set_back() {
+    run(|| {
+        const SET_BACK: &str = "const now = Date.now; Date.now = () => now() - 3_600_000; showConnection();";
+        let kitchen = Kitchen::start();
+        let browser = Browser::new();
+        browser.open(&kitchen.page("ann"));
+        browser.order("pizza");
+        browser.wait_for_card("pizza", "accepted");
+        browser.execute(SET_BACK);
+        // A list is no older than those before.
+        kitchen.order("ann", "soup");
+        let card = browser.wait_for_card("soup", "accepted");
+        assert!(card.text.contains("Arrives in 39 minutes"), "{card:?}");
+
+        let mut lock = kitchen.database();
+        diesel::sql_query("BEGIN IMMEDIATE").execute(&mut lock).unwrap();
+        browser.order("cake");
+        browser.wait_for_card("cake", "sending");
+        kitchen.process.crash();
+        browser.wait_for_connection("lost");
+        browser.wait_for_card("cake", "unknown");
+        let countdown = browser.execute(&format!("{SET_BACK} return by('countdown').textContent"));
+        let seconds = countdown.as_str().unwrap().split(' ').find_map(|word| word.parse::<u32>().ok());
+        assert!(seconds.is_none_or(|seconds| seconds <= 10), "{countdown}");
+        drop(lock);
+        kitchen.process.restart();
+        // And none is older than what was sent before.
+        browser.wait_for_card("cake", "missing");
+    });
+}
