@@ -1,21 +1,23 @@
 //! The database: which one, the URL says.
 
-use std::path::Path;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use diesel::backend::Backend;
 use diesel::connection::SimpleConnection as _;
 use diesel::dsl::sql;
-use diesel::migration::{Migration, MigrationSource as _, Result as MigrationResult};
+use diesel::migration::{Migration, MigrationSource as _, MigrationVersion, Result as MigrationResult};
 use diesel::sql_types::Bool;
-use diesel::{Connection as _, QueryResult, RunQueryDsl as _};
+use diesel::{QueryDsl as _, QueryResult, RunQueryDsl as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use mixio_diesel::pool::{Pool, PooledConnection};
 use mixio_diesel::{AnyBackend, AnyConnection, PgConnection, SqliteConnection};
 use mixio_tokio::thread::sleep;
 
+use crate::database_url;
 use crate::error::Error;
 use crate::orders::Order;
+use crate::schema::__diesel_schema_migrations;
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -47,7 +49,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// The database at a URL. No connection is opened before one is needed.
+    /// The database at a URL, as [`database_url::parse`] gives it. No connection is opened before one is needed.
     pub fn new(url: &str, connections: usize) -> Self {
         let pool = Pool::builder(url).max_size(connections).timeout(PATIENCE).setup(set_up).build();
         Database { pool: pool.expect("a pool of at least one can be built") }
@@ -102,17 +104,25 @@ pub fn migrate(url: &str, check: bool) -> Result<String, String> {
     }
 }
 
-/// Applies what is missing.
+/// Applies what is missing. Where nothing is, this takes no more than the right to read.
 fn apply(url: &str) -> Result<Vec<String>, String> {
     let mut connection = open(url)?;
-    let applied = match connection.as_sqlite() {
-        Some(sqlite) => apply_to_sqlite(sqlite),
-        None => {
-            let locked = connection.as_postgres().map_or(Ok(()), lock_migrations);
-            locked.and_then(|()| run_pending(&mut connection, POSTGRES))
-        }
-    };
-    applied.map_err(|error| because(&error))
+    bring_up_to_date(&mut connection).map_err(|error| because(&error))
+}
+
+fn bring_up_to_date(connection: &mut AnyConnection) -> MigrationResult<Vec<String>> {
+    if let Some(sqlite) = connection.as_sqlite() {
+        use_wal(sqlite)?;
+    }
+    if missing_in(connection)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Once nobody else can do the same, what is missing is looked up again.
+    if let Some(sqlite) = connection.as_sqlite() {
+        return sqlite.immediate_transaction(|connection| run_pending(connection, SQLITE));
+    }
+    connection.as_postgres().map_or(Ok(()), lock_migrations)?;
+    run_pending(connection, POSTGRES)
 }
 
 fn lock_migrations(connection: &mut PgConnection) -> MigrationResult<()> {
@@ -124,11 +134,6 @@ fn lock_migrations(connection: &mut PgConnection) -> MigrationResult<()> {
     connection
         .batch_execute(WAIT_FOR_LOCK)
         .map_err(|error| format!("another program migrates it, and goes on doing so ({error})").into())
-}
-
-fn apply_to_sqlite(connection: &mut SqliteConnection) -> MigrationResult<Vec<String>> {
-    use_wal(connection)?;
-    connection.immediate_transaction(|connection| run_pending(connection, SQLITE))
 }
 
 /// SQLite doesn't wait for a lock here, whatever it was told: another program may be doing the same.
@@ -155,28 +160,35 @@ fn run_pending<DB: Backend>(
     Ok(names(&pending))
 }
 
-/// Which are missing. This changes nothing: a database that was never migrated stays without a table of migrations.
+/// Which are missing. This changes nothing: what isn't there yet isn't made.
 fn missing(url: &str) -> Result<Vec<String>, String> {
     if is_no_file(url) {
         let all: MigrationResult<Vec<Box<dyn Migration<AnyBackend>>>> = SQLITE.migrations();
         return all.map(|all| names(&all)).map_err(|error| because(&error));
     }
-    let mut connection = open(url)?;
-    // Asking for those that are applied makes the table in which they are noted.
-    connection
-        .begin_test_transaction()
-        .map_err(Into::into)
-        .and_then(|()| {
-            let source = if connection.as_sqlite().is_some() { SQLITE } else { POSTGRES };
-            connection.pending_migrations(source)
-        })
-        .map(|pending| names(&pending))
-        .map_err(|error| because(&error))
+    missing_in(&mut open(url)?).map_err(|error| because(&error))
+}
+
+/// As Diesel's `pending_migrations`, which begins by making the table in which the applied ones are noted: not everybody may do that
+/// who may use the database, and nobody where a standby replicates it.
+fn missing_in(connection: &mut AnyConnection) -> MigrationResult<Vec<String>> {
+    let (source, is_noted) = match connection.as_sqlite() {
+        Some(_) => (SQLITE, "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations')"),
+        None => (POSTGRES, "to_regclass('__diesel_schema_migrations') IS NOT NULL"),
+    };
+    let mut applied: HashSet<MigrationVersion<'static>> = HashSet::new();
+    if diesel::select(sql::<Bool>(is_noted)).get_result(connection)? {
+        let versions = __diesel_schema_migrations::table.select(__diesel_schema_migrations::version);
+        applied.extend(versions.load(connection)?);
+    }
+    let mut migrations: Vec<Box<dyn Migration<AnyBackend>>> = source.migrations()?;
+    migrations.retain(|migration| !applied.contains(&migration.name().version().as_owned()));
+    Ok(names(&migrations))
 }
 
 /// Whether it would be an SQLite file that isn't there yet: SQLite makes a file of what it opens.
 fn is_no_file(url: &str) -> bool {
-    !url.contains("://") && !url.starts_with("file:") && !Path::new(url).exists()
+    database_url::file(url).is_some_and(|file| matches!(file.try_exists(), Ok(false)))
 }
 
 fn names<DB: Backend>(migrations: &[Box<dyn Migration<DB>>]) -> Vec<String> {
@@ -203,6 +215,7 @@ fn because(error: &dyn std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use diesel::Connection as _;
     use diesel::sql_types::Integer;
 
     #[test]

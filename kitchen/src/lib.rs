@@ -8,6 +8,7 @@
 
 pub mod consumers;
 pub mod database;
+pub mod database_url;
 pub mod error;
 pub mod health;
 pub mod http;

@@ -160,7 +160,7 @@ fn parse(text: &[u8]) -> Result<Vec<(String, String)>, Error> {
 }
 
 /// A `%` that no two digits follow stands for itself.
-fn percent_decode(text: &[u8]) -> Vec<u8> {
+pub(crate) fn percent_decode(text: &[u8]) -> Vec<u8> {
     let digit = |at: usize| text.get(at).and_then(|&byte| char::from(byte).to_digit(16)?.try_into().ok());
     let mut decoded = Vec::with_capacity(text.len());
     let mut at = 0;

@@ -12,3 +12,10 @@ diesel::table! {
         token -> Text,
     }
 }
+
+diesel::table! {
+    /// Diesel's own: which migrations are applied.
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}

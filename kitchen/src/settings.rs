@@ -43,6 +43,7 @@ pub enum Command {
     },
 }
 
+use crate::database_url;
 use crate::logs::Logs;
 
 /// All that can be set.
@@ -52,8 +53,9 @@ pub struct Settings {
     #[arg(long, env = "KITCHEN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
 
-    /// What keeps the orders: postgres://user@host/name, or an SQLite file, which is created if there is none
-    #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", default_value = "kitchen.sqlite3", value_parser = database)]
+    /// What keeps the orders: postgres://user@host/name, or an SQLite file, by its path or a URL such as
+    /// sqlite:///var/lib/kitchen.sqlite3, which is created if there is none
+    #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", default_value = "kitchen.sqlite3", value_parser = database_url::parse)]
     pub database: String,
 
     /// How many database connections each worker may use; by default 4, or 1 for SQLite, where only one writes at a time: others
@@ -102,8 +104,8 @@ pub struct Settings {
 impl Settings {
     /// How many database connections each worker may use.
     pub fn connections(&self) -> usize {
-        let is_postgres = self.database.contains("://");
-        self.connections.unwrap_or(if is_postgres { 4 } else { 1 })
+        let is_sqlite = database_url::file(&self.database).is_some();
+        self.connections.unwrap_or(if is_sqlite { 1 } else { 4 })
     }
 }
 
@@ -143,23 +145,6 @@ fn url(text: &str) -> Result<Uri, String> {
     }
 }
 
-fn database(text: &str) -> Result<String, String> {
-    let path = match text.split_once("://") {
-        Some(("postgres" | "postgresql", _)) => return Ok(text.into()),
-        Some(("sqlite", path)) => path,
-        Some(_) => return Err("PostgreSQL or SQLite files can be used".into()),
-        None => text,
-    };
-    if path.is_empty() {
-        Err("a file name is needed".into())
-    } else if path.contains(":memory:") {
-        // Each connection would have a database of its own.
-        Err("orders are to be kept in a file".into())
-    } else {
-        Ok(path.into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,12 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn databases() {
-        assert_eq!(database("a/b.sqlite3").as_deref(), Ok("a/b.sqlite3"));
-        assert_eq!(database("sqlite:///a/b").as_deref(), Ok("/a/b"));
-        assert_eq!(database("postgres://localhost/kitchen").as_deref(), Ok("postgres://localhost/kitchen"));
-        for wrong in ["", "mysql://localhost/kitchen", ":memory:", "sqlite://"] {
-            assert!(database(wrong).is_err(), "{wrong:?}");
+    fn connections() {
+        for (database, connections) in
+            [("postgres://localhost/kitchen", 4), ("kitchen.sqlite3", 1), ("sqlite:///a", 1), ("file:///a", 1)]
+        {
+            assert_eq!(
+                Settings::parse_from(["kitchen", "--database", database]).connections(),
+                connections,
+                "{database}"
+            );
         }
     }
 

@@ -101,3 +101,59 @@ fn an_order_that_is_placed_after_all_is_shown() {
         assert_eq!((card.order.as_str(), browser.cards().len(), kitchen.orders("ann").len()), ("1", 1, 1));
     });
 }
+
+/// Whatever goes wrong in the page, that isn't the last time that it asks.
+#[test]
+fn a_list_that_cannot_be_shown_is_asked_for_again() {
+    run(|| {
+        let kitchen = Kitchen::start();
+        let browser = Browser::new();
+        browser.open(&kitchen.page("ann"));
+        // Placed by nobody whose answer would reach the page.
+        let insert = "INSERT INTO orders (user, details, status, token) VALUES ('ann', 'slow soup', 'placed', 'x')";
+        assert_eq!(diesel::sql_query(insert).execute(&mut kitchen.database()), Ok(1));
+        browser.execute("return refresh()");
+        browser.wait_for_card("slow soup", "placed");
+        // From here on the page asks by itself.
+        browser.execute(
+            "window.kept = showOrders;
+            showOrders = () => { throw new Error('a mistake'); };
+            return refresh().catch(() => {}).then(() => { showOrders = window.kept; })",
+        );
+        kitchen.accept(1, 33);
+        let card = browser.wait_for_card("slow soup", "accepted");
+        assert!(card.text.contains("Arrives in 33 minutes"), "{card:?}");
+    });
+}
+
+#[test]
+fn a_clock_that_is_set_back() {
+    run(|| {
+        const SET_BACK: &str = "const now = Date.now; Date.now = () => now() - 3_600_000; showConnection();";
+        let kitchen = Kitchen::start();
+        let browser = Browser::new();
+        browser.open(&kitchen.page("ann"));
+        browser.order("pizza");
+        browser.wait_for_card("pizza", "accepted");
+        browser.execute(SET_BACK);
+        // A list is no older than those before.
+        kitchen.order("ann", "soup");
+        let card = browser.wait_for_card("soup", "accepted");
+        assert!(card.text.contains("Arrives in 39 minutes"), "{card:?}");
+
+        let mut lock = kitchen.database();
+        diesel::sql_query("BEGIN IMMEDIATE").execute(&mut lock).unwrap();
+        browser.order("cake");
+        browser.wait_for_card("cake", "sending");
+        kitchen.process.crash();
+        browser.wait_for_connection("lost");
+        browser.wait_for_card("cake", "unknown");
+        let countdown = browser.execute(&format!("{SET_BACK} return by('countdown').textContent"));
+        let seconds = countdown.as_str().unwrap().split(' ').find_map(|word| word.parse::<u32>().ok());
+        assert!(seconds.is_none_or(|seconds| seconds <= 10), "{countdown}");
+        drop(lock);
+        kitchen.process.restart();
+        // And none is older than what was sent before.
+        browser.wait_for_card("cake", "missing");
+    });
+}

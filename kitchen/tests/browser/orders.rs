@@ -109,6 +109,24 @@ fn an_order_that_is_turned_down_says_why() {
 }
 
 #[test]
+fn an_order_that_takes_no_time() {
+    run(|| {
+        let kitchen = Kitchen::start();
+        let browser = Browser::new();
+        browser.open(&kitchen.page("ann"));
+        browser.order("ready meal");
+        browser.wait_for_notification("Order 1, ready meal, is being cooked, and will be there in 0 minutes.");
+        let card = browser.wait_for_card("ready meal", "accepted");
+        assert!(card.text.contains("Placed\nBeing cooked\nShould have arrived"), "{card:?}");
+        assert_eq!(browser.execute("return document.querySelector('#orders progress').value"), 1);
+        // And it goes on as before.
+        browser.order("pizza");
+        browser.wait_for_card("pizza", "accepted");
+        assert_eq!(browser.cards().len(), 2);
+    });
+}
+
+#[test]
 fn a_double_click_is_one_order() {
     run(|| {
         let kitchen = Kitchen::start();

@@ -7,7 +7,8 @@ use std::thread;
 
 use super::browser::PATIENCE;
 
-/// It refuses what is called `refused`, is vague about what is called `vague`, and lets what is called `slow` wait.
+/// It refuses what is called `refused`, is vague about what is called `vague`, lets what is called `slow` wait, and has what is called
+/// `ready` there in no time.
 pub(crate) struct Service {
     pub(crate) url: String,
     gate: Arc<Gate>,
@@ -69,7 +70,10 @@ fn answer(stream: TcpStream, gate: &Gate) -> Option<()> {
     let (status, body) = match form.as_str() {
         form if form.contains("refused") => ("400 Bad Request", String::new()),
         form if form.contains("vague") => ("500 Internal Server Error", String::new()),
-        _ => ("201 Created", format!("{{\"order_id\": {id}, \"mins\": {}}}", 25 + id * 7 % 30)),
+        form => {
+            let mins = if form.contains("ready") { 0 } else { 25 + id * 7 % 30 };
+            ("201 Created", format!("{{\"order_id\": {id}, \"mins\": {mins}}}"))
+        }
     };
     let length = body.len();
     write!(&stream, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").ok()

@@ -1,6 +1,8 @@
 //! Kitchens that do not do what they should. The order is kept, once, and says how it went.
 
+use std::env;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
 use std::thread;
 
 use socket2::{Domain, Socket, Type};
@@ -134,14 +136,19 @@ fn silence() {
     assert!(kitchen.requests().len() <= 20);
 }
 
+/// The time is for the whole answer, not only for its head.
 #[test]
 fn half_an_answer_and_then_silence() {
-    let kitchen = FakeKitchen::new(|_| "HTTP/1.1 201 Created\r\ncontent-length: 20\r\n\r\n{\"mins\"".into());
-    let keep_open = FakeKitchen::new(|_| "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n".into());
-    for kitchen in [kitchen, keep_open] {
+    for answer in [
+        "HTTP/1.1 201 Created\r\ncont",
+        "HTTP/1.1 201 Created\r\ncontent-length: 20\r\n\r\n{\"mins\"",
+        "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n",
+        "HTTP/1.1 201 Created\r\n\r\n{\"order_id\": 1, \"mins\": 40}",
+    ] {
+        let kitchen = FakeKitchen::falling_silent(|_| answer.into());
         let host = Host::new(&["--kitchen-service", &kitchen.url, "--kitchen-timeout", "500ms"]);
         let reply = get(host.address, "/?details=pizza");
-        assert!([502, 504].contains(&reply.status), "{reply:?}");
+        assert_eq!(reply.status, 504, "{answer:?}: {reply:?}");
         host.wait_for_status("unanswered");
     }
 }
@@ -155,4 +162,14 @@ fn a_good_one_after_all() {
     assert_eq!((reply.status, reply.body.as_str()), (200, "{\"mins\":42,\"order_id\":1}"));
     assert_eq!(host.wait_for_status("accepted").mins, Some(42));
     assert_eq!(kitchen.requests(), ["order_id=1&user=ann&details=pizza+%26+soup"]);
+}
+
+/// Another client asks then. The setting is that of a process, so this is a new one.
+#[test]
+fn all_of_it_on_blocking_io() {
+    let mut tests = Command::new(env::current_exe().unwrap());
+    tests.args(["bad_kitchens::", "--skip", "all_of_it_on_blocking_io"]).env("MIXIO", "blocking");
+    let output = tests.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && !text.contains("running 0 tests"), "{text}");
 }

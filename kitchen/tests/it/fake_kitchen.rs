@@ -16,6 +16,15 @@ pub(crate) struct FakeKitchen {
 impl FakeKitchen {
     /// `answer` gets the form that is posted, and gives all that is to be sent.
     pub(crate) fn new(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self::with_end(answer, drop)
+    }
+
+    /// As [`new`](Self::new), but when that is sent, it says nothing more and leaves the end to the other side.
+    pub(crate) fn falling_silent(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self::with_end(answer, wait_for_end)
+    }
+
+    fn with_end(answer: impl Fn(&str) -> String + Send + Sync + 'static, end: fn(TcpStream)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -25,7 +34,11 @@ impl FakeKitchen {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (answer, requests) = (answer.clone(), requests.clone());
-                thread::spawn(move || serve(stream.unwrap(), &requests, &*answer));
+                thread::spawn(move || {
+                    let stream = stream.unwrap();
+                    serve(&stream, &requests, &*answer);
+                    end(stream);
+                });
             }
         });
         kitchen
@@ -37,8 +50,8 @@ impl FakeKitchen {
     }
 }
 
-fn serve(mut stream: TcpStream, requests: &Mutex<Vec<String>>, answer: &dyn Fn(&str) -> String) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+fn serve(mut stream: &TcpStream, requests: &Mutex<Vec<String>>, answer: &dyn Fn(&str) -> String) {
+    let mut reader = BufReader::new(stream);
     let mut length = 0;
     loop {
         let mut line = String::new();
@@ -61,6 +74,13 @@ fn serve(mut stream: TcpStream, requests: &Mutex<Vec<String>>, answer: &dyn Fn(&
     requests.lock().unwrap().push(form.clone());
     // The other side may have lost its patience.
     let _ = stream.write_all(answer(&form).as_bytes());
+}
+
+/// Until the other side closes, or the test has failed for certain.
+fn wait_for_end(mut stream: TcpStream) {
+    stream.set_read_timeout(Some(PATIENCE * 2)).unwrap();
+    // It may close in a way that is an error here.
+    let _ = stream.read(&mut [0]);
 }
 
 pub(crate) fn reply(status: &str, body: &str) -> String {

@@ -16,6 +16,7 @@ mod orders;
 mod overlap;
 mod program;
 mod recovery;
+mod rights;
 mod shutdown;
 mod source;
 mod tokens;
