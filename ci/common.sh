@@ -11,6 +11,13 @@ export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
 say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'ci: %s\n' "$*" >&2; exit 1; }
 
+# need_space GB: says so if there is less. Linkers that run out of it report anything else.
+need_space() {
+    local free
+    free=$(df -Pk . | awk 'END { print int($4 / 1000000) }')
+    [ "$free" -ge "$1" ] || say "only $free GB are free here, and this takes about $1"
+}
+
 # install PACKAGE...: those of Debian's packages that are not installed, if we may.
 install() {
     local missing=() package

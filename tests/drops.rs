@@ -92,7 +92,7 @@ fn locals_are_dropped_in_reverse_order() {
     let inside = log.clone();
     let mut coroutine = Coroutine::new(move |yielder: &Yielder<(), ()>, ()| {
         fn deeper(log: &Log, yielder: &Yielder<(), ()>, depth: u32) {
-            let _on_drop = log.on_drop(&depth.to_string());
+            let _on_drop = log.on_drop(depth.to_string());
             if depth == 3 {
                 yielder.suspend(());
                 log.push("not reached");
